@@ -1,0 +1,1 @@
+"""Evaluation: what the pipeline got right, what it flagged, and what it got silently wrong."""

@@ -1,0 +1,1 @@
+"""FHIR: an extraction becomes a draft R4 Bundle, decisions make it a validated one."""

@@ -1,0 +1,71 @@
+"""Pixels between decoding and reading: frozen, in memory only, never stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.model import Box, Quality, Size, Step, Zone
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A page as decoded, as a viewer shows it (EXIF orientation applied).
+
+    `pixels` is (height, width) grey or (height, width, 3) RGB, uint8. `dpi` is dots per inch,
+    from the file or estimated from the paper's size.
+    """
+
+    pixels: Pixels
+    dpi: float
+
+    @property
+    def size(self) -> Size:
+        return Size(width=self.pixels.shape[1], height=self.pixels.shape[0])
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Homography from prepared pixels to original pixels: a (3, 3) float64 array."""
+
+    matrix: npt.NDArray[np.float64]
+
+    def points(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Map (n, 2) points of the prepared page to (n, 2) points of the original."""
+        lifted = np.column_stack([points, np.ones(len(points))]) @ self.matrix.T
+        mapped: npt.NDArray[np.float64] = lifted[:, :2] / lifted[:, 2:]
+        return mapped
+
+    def box(self, box: Box) -> Box:
+        """The upright original box around a prepared box."""
+        corners = np.array(
+            [[box.x, box.y], [box.right, box.y], [box.right, box.bottom], [box.x, box.bottom]]
+        )
+        mapped = self.points(corners)
+        x, y = mapped.min(axis=0)
+        right, bottom = mapped.max(axis=0)
+        return Box(x=float(x), y=float(y), width=float(right - x), height=float(bottom - y))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An upright, straight, evenly lit page ready to be read.
+
+    `grey` is (height, width) uint8, dark ink on light paper, at `dpi`; `transform` leads back to
+    the original raster of `size`. `zones` (barcodes, stamps) are in original pixels.
+    """
+
+    grey: Pixels
+    transform: Transform
+    size: Size
+    dpi: float
+    rotation: int
+    blank: bool
+    quality: Quality
+    fingerprint: str
+    zones: tuple[Zone, ...] = ()
+    steps: tuple[Step, ...] = ()

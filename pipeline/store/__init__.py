@@ -1,0 +1,1 @@
+"""Store: the ledger of scans, pages, documents and decisions. Only the runner writes to it."""

@@ -1,0 +1,489 @@
+"""From a read document to lines of text and back to the ink.
+
+The rules of this room work on `TextLine`: one row of a page as a string, with the word under every
+character. What they find is a `Span` of such a line; `value` turns spans into a `Value` with its
+`Evidence` and its state. No rule builds either by hand, so that every value points at its pixels
+and faces the thresholds of its kind (`thresholds.toml`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import tomllib
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+from pipeline.model import (
+    Box,
+    Document,
+    Evidence,
+    Legibility,
+    Line,
+    Page,
+    Quality,
+    Scan,
+    Size,
+    State,
+    Value,
+    Word,
+    ZoneKind,
+)
+
+T = TypeVar("T")
+
+Kind = Literal[
+    "drug",
+    "strength",
+    "form",
+    "dosage",
+    "supply",
+    "substitution",
+    "allergy",
+    "name",
+    "birth_date",
+    "sex",
+    "age",
+    "identifier",
+    "contact",
+    "speciality",
+    "date",
+    "measurement",
+    "condition",
+    "order",
+    "certificate",
+    "appointment",
+    "document_kind",
+]
+"""Kinds of value with thresholds of their own in `thresholds.toml`."""
+
+COLUMN_GAP = "\t"
+"""Stands in a line's text where a gap is too wide to be a space between words."""
+
+
+# --- lines ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word at its place in a line's text: characters `start` to `end`."""
+
+    start: int
+    end: int
+    word: Word
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """One row of a page, left to right, as text that can be traced back to its words.
+
+    Words are joined by one space, or by `COLUMN_GAP` where a wide gap parts two columns.
+    `number` counts the rows of the document from 0. `section` is the key of the passage the row
+    stands in (`sections/vocabulary.toml`), empty before sections are known.
+    """
+
+    text: str
+    tokens: tuple[Token, ...]
+    page: int
+    number: int
+    size: Size
+    kind: ZoneKind
+    engine: str
+    box: Box
+    struck: bool = False
+    section: str = ""
+
+    @cached_property
+    def folded(self) -> str:
+        """The text in lower case without accents; same length, so that offsets agree."""
+        return fold(self.text)
+
+    def span(self, start: int = 0, end: int | None = None) -> Span:
+        """Characters `start` to `end` of the line, without the white space around them."""
+        end = len(self.text) if end is None else end
+        while start < end and self.text[start].isspace():
+            start += 1
+        while end > start and self.text[end - 1].isspace():
+            end -= 1
+        return Span(self, start, end)
+
+    def parts(self) -> tuple[TextLine, ...]:
+        """The row cut at its wide gaps: the columns of a letterhead, each a line of its own."""
+        parts: list[TextLine] = []
+        start = 0
+        for piece in self.text.split(COLUMN_GAP):
+            end = start + len(piece)
+            tokens = tuple(
+                Token(token.start - start, token.end - start, token.word)
+                for token in self.tokens
+                if start <= token.start and token.end <= end
+            )
+            if tokens:
+                parts.append(
+                    TextLine(
+                        text=piece,
+                        tokens=tokens,
+                        page=self.page,
+                        number=self.number,
+                        size=self.size,
+                        kind=self.kind,
+                        engine=self.engine,
+                        box=Box.around(tuple(token.word.box for token in tokens)),
+                        struck=self.struck,
+                        section=self.section,
+                    )
+                )
+            start = end + 1
+        return tuple(parts)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters `start` to `end` of a line."""
+
+    line: TextLine
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.line.text[self.start : self.end]
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """Every word that the span touches, whole."""
+        return tuple(
+            token.word
+            for token in self.line.tokens
+            if token.start < self.end and self.start < token.end
+        )
+
+    @property
+    def reading(self) -> float:
+        """Probability that the span was read right: that of its least certain word."""
+        return min((word.confidence for word in self.words), default=0.0)
+
+
+_FOLDED = {"œ": "œ", "æ": "æ", "’": "'", "‘": "'", "´": "'", "`": "'", "–": "-", "—": "-", "‑": "-"}
+_FOLDED |= {"\u00a0": " ", "\u202f": " ", "×": "x", "₂": "2", "²": "2"}
+
+
+@cache
+def _fold_character(character: str) -> str:
+    if character in _FOLDED:
+        return _FOLDED[character]
+    lower = character.lower()
+    base = unicodedata.normalize("NFD", lower)[:1]
+    return base if len(lower) == 1 else character
+
+
+def fold(text: str) -> str:
+    """Lower case, no accents, plain apostrophes and hyphens; as long as `text`."""
+    return "".join(map(_fold_character, text))
+
+
+# --- from a document to lines ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Upright:
+    """A box in the frame in which its page's rows are level."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+def _turned(box: Box, page: Page) -> _Upright:
+    """`box` after the page's quarter turn, clockwise."""
+    width, height = page.size.width, page.size.height
+    if page.rotation == 90:
+        return _Upright(height - box.bottom, height - box.y, box.x, box.right)
+    if page.rotation == 180:
+        return _Upright(width - box.right, width - box.x, height - box.bottom, height - box.y)
+    if page.rotation == 270:
+        return _Upright(box.y, box.bottom, width - box.right, width - box.x)
+    return _Upright(box.x, box.right, box.y, box.bottom)
+
+
+def _leveller(page: Page) -> Callable[[Box], _Upright]:
+    """A function that places a box of `page` where it would be on a level page.
+
+    The slope is the median over the lines long enough to tell it; boxes stay upright rectangles,
+    so only their heights on the page move.
+    """
+    slopes: list[float] = []
+    for line in page.lines:
+        if len(line.words) < 3:
+            continue
+        first, last = _turned(line.words[0].box, page), _turned(line.words[-1].box, page)
+        run = last.left + last.right - first.left - first.right
+        if run > 0 and run > 8 * max(first.height, last.height):
+            slopes.append((last.bottom + last.top - first.bottom - first.top) / run)
+    slope = statistics.median(slopes) if slopes else 0.0
+    if abs(slope) < 0.002:
+        slope = 0.0
+
+    def level(box: Box) -> _Upright:
+        turned = _turned(box, page)
+        shift = slope * (turned.left + turned.right) / 2
+        return _Upright(turned.left, turned.right, turned.top - shift, turned.bottom - shift)
+
+    return level
+
+
+@dataclass
+class _Row:
+    """Lines that stand side by side, while they are being gathered."""
+
+    lines: list[tuple[Line, _Upright]] = field(default_factory=list)
+
+    def takes(self, place: _Upright) -> bool:
+        """Whether a line at `place` stands beside, and level with, all lines of this row."""
+        for _, other in self.lines:
+            shared = min(place.bottom, other.bottom) - max(place.top, other.top)
+            level = shared > 0.55 * min(place.height, other.height)
+            apart = place.left >= other.right or other.left >= place.right
+            alike = max(place.height, other.height) < 2.2 * min(place.height, other.height)
+            if not (level and apart and alike):
+                return False
+        return True
+
+
+def _rows(page: Page, level: Callable[[Box], _Upright]) -> list[_Row]:
+    placed = []
+    for line in page.lines:
+        if not line.words:
+            continue
+        words = [level(word.box) for word in line.words]
+        place = _Upright(
+            min(word.left for word in words),
+            max(word.right for word in words),
+            statistics.median(word.top for word in words),
+            statistics.median(word.bottom for word in words),
+        )
+        placed.append((line, place))
+    placed.sort(key=lambda item: item[1].middle)
+    rows: list[_Row] = []
+    for line, place in placed:
+        row = next((row for row in reversed(rows[-6:]) if row.takes(place)), None)
+        if row is None:
+            row = _Row()
+            rows.append(row)
+        row.lines.append((line, place))
+    return rows
+
+
+def _text_line(row: _Row, page: Page, level: Callable[[Box], _Upright], number: int) -> TextLine:
+    parts = sorted(row.lines, key=lambda item: item[1].left)
+    words = [(word, level(word.box)) for line, _ in parts for word in line.words if word.text]
+    engines = tuple(dict.fromkeys(line.engine for line, _ in parts))
+    # A grid of characters spaces its words by one; ink needs room for justified text.
+    widest_space = 2.5 if engines == (TEXT_ENGINE,) else 4.0
+    character = statistics.median(
+        max(place.right - place.left, 0.1) / len(word.text) for word, place in words
+    )
+    text = ""
+    tokens: list[Token] = []
+    right: float | None = None
+    for word, place in words:
+        if right is not None:
+            text += COLUMN_GAP if place.left - right > widest_space * character else " "
+        tokens.append(Token(len(text), len(text) + len(word.text), word))
+        text += word.text
+        right = place.right
+    kinds = {line.kind for line, _ in parts}
+    return TextLine(
+        text=text,
+        tokens=tuple(tokens),
+        page=page.number,
+        number=number,
+        size=page.size,
+        kind=ZoneKind.HANDWRITTEN if ZoneKind.HANDWRITTEN in kinds else parts[0][0].kind,
+        engine=" + ".join(engines),
+        box=Box.around(tuple(word.box for word, _ in words)),
+        struck=all(line.struck for line, _ in parts),
+    )
+
+
+def text_lines(document: Document) -> tuple[TextLine, ...]:
+    """The rows of a document from top to bottom, page after page.
+
+    Lines that an engine read apart but that stand side by side on the paper come together as one
+    row, columns parted by `COLUMN_GAP`; a page's quarter turn and slope are taken out first.
+    """
+    lines: list[TextLine] = []
+    for page in document.pages:
+        level = _leveller(page)
+        for row in _rows(page, level):
+            if any(word.text for line, _ in row.lines for word in line.words):
+                lines.append(_text_line(row, page, level, len(lines)))
+    return tuple(lines)
+
+
+# --- values ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Confidence from which a value is sure, and under which it counts as not read."""
+
+    sure: float
+    unread: float
+
+
+@cache
+def thresholds() -> dict[str, Thresholds]:
+    """Thresholds of every kind, from `thresholds.toml`.
+
+    Raises `KeyError` when a kind has none: a kind without a threshold must not be presented.
+    """
+    data = tomllib.loads(Path(__file__).with_name("thresholds.toml").read_text("utf-8"))
+    return {kind: Thresholds(**data[kind]) for kind in get_args(Kind)}
+
+
+def evidence(spans: Sequence[Span], rule: str) -> Evidence:
+    """Where `spans` (at least one, in reading order) stand on their page.
+
+    Evidence lies on one page: spans on a later page than the first are left out of the boxes but
+    stay in the text. Raises `ValueError` for no span or spans without words.
+    """
+    first = next((span for span in spans if span.words), None)
+    if first is None:
+        raise ValueError("evidence needs at least one word")
+    here = [span for span in spans if span.line.page == first.line.page and span.words]
+    boxes = tuple(Box.around(tuple(word.box for word in span.words)) for span in here)
+    kinds = {span.line.kind for span in here}
+    return Evidence(
+        page=first.line.page,
+        boxes=boxes,
+        size=first.line.size,
+        text=" ".join(span.text.replace(COLUMN_GAP, " ") for span in spans),
+        engine=" + ".join(dict.fromkeys(span.line.engine for span in here)),
+        rule=rule,
+        reading=min(span.reading for span in spans if span.words),
+        kind=ZoneKind.HANDWRITTEN if ZoneKind.HANDWRITTEN in kinds else first.line.kind,
+    )
+
+
+def value(
+    kind: Kind,
+    content: T | None,
+    spans: Span | Sequence[Span],
+    rule: str,
+    *,
+    trust: float = 1.0,
+    doubts: Iterable[str] = (),
+    remarks: Iterable[str] = (),
+    alternatives: Iterable[T] = (),
+) -> Value[T]:
+    """A value of `kind` read from `spans` by `rule`, in the state its confidence earns.
+
+    `trust` is the probability that the rule is right when the text was read right. Each of
+    `doubts` (French, for the person who checks) makes the value doubtful whatever its confidence;
+    `remarks` are shown beside it and change nothing. No content, or ink read with less than the
+    kind's least confidence, makes it unread: then no value is put forward.
+    """
+    source = evidence((spans,) if isinstance(spans, Span) else spans, rule)
+    limits = thresholds()[kind]
+    confidence = source.reading * trust
+    reasons = [*doubts]
+    state = State.DOUBTFUL if reasons else State.SURE
+    if content is None or source.reading < limits.unread:
+        state, content = State.UNREAD, None
+        reasons = reasons or ["Écriture non lue : à saisir d'après le document."]
+    elif confidence < limits.sure:
+        state = State.DOUBTFUL
+        if source.reading < limits.sure:
+            reasons.append("Lecture incertaine.")
+        elif not reasons:
+            reasons.append("Interprétation incertaine.")
+    return Value[T](
+        value=content,
+        state=state,
+        confidence=round(confidence, 4),
+        evidence=source,
+        reasons=tuple(dict.fromkeys([*reasons, *remarks])),
+        alternatives=tuple(alternatives),
+    )
+
+
+def doubted(one: Value[T], *reasons: str) -> Value[T]:
+    """`one` with more reasons to check it. Trust only falls: an unread value stays unread."""
+    if not reasons:
+        return one
+    state = State.UNREAD if one.state is State.UNREAD else State.DOUBTFUL
+    return one.model_copy(
+        update={"state": state, "reasons": tuple(dict.fromkeys([*one.reasons, *reasons]))}
+    )
+
+
+# --- documents that were born as text -------------------------------------------------------
+
+TEXT_ENGINE = "text"
+
+
+def document_from_text(text: str) -> Document:
+    """A document whose pages (parted by form feeds) are grids of characters.
+
+    One column is one pixel wide and one line one pixel high; every word has confidence 1.
+    """
+    data = text.encode("utf-8")
+    sha256 = hashlib.sha256(data).hexdigest()
+    pages = tuple(
+        _grid_page(number, content) for number, content in enumerate(text.split("\f"), start=1)
+    )
+    return Document(
+        id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://reprise.example/text/{sha256}")),
+        scan=Scan(
+            sha256=sha256,
+            sha1=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+            size=len(data),
+            media_type="text/plain",
+            origins=(),
+            page_count=len(pages),
+        ),
+        pages=pages,
+        reason="Texte saisi.",
+    )
+
+
+def _grid_page(number: int, text: str) -> Page:
+    rows = [row.expandtabs(4) for row in text.splitlines()]
+    lines: list[Line] = []
+    for y, row in enumerate(rows):
+        words: list[Word] = []
+        start = 0
+        for piece in row.split():
+            start = row.index(piece, start)
+            box = Box(x=start, y=y, width=len(piece), height=1)
+            words.append(Word(text=piece, box=box, confidence=1.0))
+            start += len(piece)
+        if words:
+            box = Box.around(tuple(word.box for word in words))
+            lines.append(
+                Line(words=tuple(words), box=box, kind=ZoneKind.PRINTED, engine=TEXT_ENGINE)
+            )
+    return Page(
+        number=number,
+        size=Size(width=max((len(row) for row in rows), default=1) or 1, height=len(rows) or 1),
+        dpi=1.0,
+        blank=not lines,
+        quality=Quality(legibility=Legibility.GOOD),
+        fingerprint="0" * 16,
+        lines=tuple(lines),
+    )

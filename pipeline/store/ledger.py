@@ -1,0 +1,291 @@
+"""The ledger: one SQLite file in WAL mode that says where every page is.
+
+Only the runner and the verbs that record a person's decision write to it. What happens to one
+document is one transaction, so that a crash leaves either the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+from sqlalchemy import create_engine, event, select
+from sqlalchemy.orm import Session
+
+from pipeline.errors import RepriseError
+from pipeline.model import Decision, Document, Extraction, Page, Scan
+from pipeline.store.tables import (
+    DecisionRow,
+    DocumentRow,
+    DocumentState,
+    OriginRow,
+    PageRow,
+    PageState,
+    RefusalRow,
+    ScanRow,
+    ScanState,
+)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def _pack(model: Scan | Page | Extraction | Decision) -> bytes:
+    return zlib.compress(model.model_dump_json(exclude_defaults=True).encode())
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Ledger:
+    """An open ledger file; created and migrated to the newest schema when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{path}"
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        self._engine = create_engine(url)
+        event.listen(self._engine, "connect", _set_pragmas)
+        with self._engine.begin() as connection:
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, "head")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        with Session(self._engine) as session, session.begin():
+            yield session
+
+    # --- scans -------------------------------------------------------------------------------
+
+    def take(self, scan: Scan) -> bool:
+        """Enter a scan with its pages waiting; known bytes only gain an origin.
+
+        Returns whether the bytes were new.
+        """
+        with self._transaction() as session:
+            known = session.get(ScanRow, scan.sha256)
+            if known is None:
+                session.add(
+                    ScanRow(
+                        sha256=scan.sha256,
+                        scan=_pack(scan),
+                        state=ScanState.TAKEN,
+                        taken_at=_now(),
+                    )
+                )
+                session.flush()
+                session.add_all(
+                    PageRow(sha256=scan.sha256, number=number, state=PageState.WAITING)
+                    for number in range(1, scan.page_count + 1)
+                )
+            _add_origins(session, scan)
+            return known is None
+
+    def refuse_scan(self, scan: Scan, error: RepriseError) -> None:
+        """Enter a file that cannot be used at all."""
+        with self._transaction() as session:
+            session.merge(
+                ScanRow(
+                    sha256=scan.sha256,
+                    scan=_pack(scan),
+                    state=ScanState.QUARANTINED,
+                    code=error.code,
+                    sentence=error.sentence,
+                    taken_at=_now(),
+                )
+            )
+            session.flush()
+            _add_origins(session, scan)
+
+    def refuse_path(self, path: str, error: RepriseError) -> None:
+        """Note a file whose bytes could not be had."""
+        with self._transaction() as session:
+            session.merge(
+                RefusalRow(path=path, code=error.code, sentence=error.sentence, at=_now())
+            )
+
+    def forget_refusals(self, paths: Sequence[str]) -> None:
+        """Drop refusals that have been overcome: the file's bytes are in now."""
+        with self._transaction() as session:
+            for path in paths:
+                if (row := session.get(RefusalRow, path)) is not None:
+                    session.delete(row)
+
+    def scans(self) -> list[tuple[Scan, ScanRow]]:
+        """All scans in the order they came, each with every origin it came under."""
+        with Session(self._engine) as session:
+            origins: dict[str, list[str]] = {}
+            for row in session.scalars(select(OriginRow).order_by(OriginRow.path)):
+                origins.setdefault(row.sha256, []).append(row.path)
+            return [
+                (
+                    _unpack(Scan, row.scan).model_copy(
+                        update={"origins": tuple(origins.get(row.sha256, ()))}
+                    ),
+                    row,
+                )
+                for row in session.scalars(
+                    select(ScanRow).order_by(ScanRow.taken_at, ScanRow.sha256)
+                )
+            ]
+
+    def refusals(self) -> list[RefusalRow]:
+        with Session(self._engine) as session:
+            return list(session.scalars(select(RefusalRow).order_by(RefusalRow.path)))
+
+    # --- pages -------------------------------------------------------------------------------
+
+    def pages(self, sha256: str) -> list[PageRow]:
+        with Session(self._engine) as session:
+            rows = select(PageRow).where(PageRow.sha256 == sha256).order_by(PageRow.number)
+            return list(session.scalars(rows))
+
+    def page_read(self, sha256: str, page: Page, made_by: str) -> None:
+        with self._transaction() as session:
+            row = session.get_one(PageRow, (sha256, page.number))
+            row.state = PageState.READ
+            row.reading = _pack(page)
+            row.made_by = made_by
+            row.code = row.sentence = ""
+
+    def page_tried(self, sha256: str, number: int) -> int:
+        """Count a failed attempt at a page; returns how many there have been."""
+        with self._transaction() as session:
+            row = session.get_one(PageRow, (sha256, number))
+            row.attempts += 1
+            return row.attempts
+
+    def page_refused(self, sha256: str, number: int, error: RepriseError, made_by: str) -> None:
+        with self._transaction() as session:
+            row = session.get_one(PageRow, (sha256, number))
+            row.state = PageState.QUARANTINED
+            row.made_by = made_by
+            row.code, row.sentence = error.code, error.sentence
+
+    def read_again(self, sha256: str) -> None:
+        """Put a scan's pages back to waiting: the code or settings that read them changed."""
+        with self._transaction() as session:
+            session.get_one(ScanRow, sha256).state = ScanState.TAKEN
+            for row in session.scalars(select(PageRow).where(PageRow.sha256 == sha256)):
+                row.state = PageState.WAITING
+                row.document_id = None
+                row.attempts = 0
+                row.reading = None
+                row.code = row.sentence = ""
+
+    # --- documents ---------------------------------------------------------------------------
+
+    def documents(self) -> list[DocumentRow]:
+        with Session(self._engine) as session:
+            rows = select(DocumentRow).order_by(DocumentRow.sha256, DocumentRow.pages)
+            return list(session.scalars(rows))
+
+    def close_scan(
+        self, sha256: str, states: dict[int, PageState], documents: Sequence[str]
+    ) -> None:
+        """End a scan: pages that went into no document get their state; documents that an
+        earlier split made and this one did not are dropped, unless a person validated them."""
+        with self._transaction() as session:
+            for number, state in states.items():
+                row = session.get_one(PageRow, (sha256, number))
+                row.state = state
+                row.document_id = None
+            stale = select(DocumentRow).where(
+                DocumentRow.sha256 == sha256,
+                DocumentRow.id.not_in(documents),
+                DocumentRow.state != DocumentState.VALIDATED,
+            )
+            for document in session.scalars(stale):
+                session.delete(document)
+            session.get_one(ScanRow, sha256).state = ScanState.DONE
+
+    def document_done(
+        self,
+        document: Document,
+        extraction: Extraction | None,
+        made_by: str,
+        error: RepriseError | None = None,
+    ) -> None:
+        """Enter a document's result, its pages with it, in one transaction."""
+        with self._transaction() as session:
+            session.merge(
+                DocumentRow(
+                    id=document.id,
+                    sha256=document.scan.sha256,
+                    pages=",".join(map(str, document.page_numbers)),
+                    reason=document.reason,
+                    state=DocumentState.QUARANTINED if error else DocumentState.DRAFT,
+                    made_by=made_by,
+                    extraction=None if extraction is None else _pack(extraction),
+                    code=error.code if error else "",
+                    sentence=error.sentence if error else "",
+                    updated_at=_now(),
+                )
+            )
+            session.flush()
+            for number in document.page_numbers:
+                row = session.get_one(PageRow, (document.scan.sha256, number))
+                row.state = PageState.QUARANTINED if error else PageState.IN_DOCUMENT
+                row.document_id = document.id
+                row.code = error.code if error else ""
+                row.sentence = error.sentence if error else ""
+
+    def document_validated(self, document_id: str, decisions: Sequence[Decision]) -> None:
+        """Record decisions as events and the document as validated."""
+        with self._transaction() as session:
+            row = session.get_one(DocumentRow, document_id)
+            row.state = DocumentState.VALIDATED
+            row.updated_at = _now()
+            session.add_all(
+                DecisionRow(document_id=document_id, decision=_pack(decision), at=_now())
+                for decision in decisions
+            )
+
+    def decisions(self, document_id: str) -> list[Decision]:
+        with Session(self._engine) as session:
+            rows = select(DecisionRow).where(DecisionRow.document_id == document_id)
+            return [
+                _unpack(Decision, row.decision)
+                for row in session.scalars(rows.order_by(DecisionRow.id))
+            ]
+
+
+def page_of(row: PageRow) -> Page | None:
+    """The page as it was read, or None when it has not been."""
+    return None if row.reading is None else _unpack(Page, row.reading)
+
+
+def extraction_of(row: DocumentRow) -> Extraction | None:
+    return None if row.extraction is None else _unpack(Extraction, row.extraction)
+
+
+def _unpack(kind: type[Any], data: bytes) -> Any:
+    return kind.model_validate_json(zlib.decompress(data))
+
+
+def _add_origins(session: Session, scan: Scan) -> None:
+    known = set(session.scalars(select(OriginRow.path).where(OriginRow.sha256 == scan.sha256)))
+    session.add_all(
+        OriginRow(sha256=scan.sha256, path=path, seen_at=_now())
+        for path in scan.origins
+        if path not in known
+    )
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    """WAL keeps readers going while the runner writes; FULL survives a power cut."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()

@@ -11,6 +11,7 @@ Confidence: probabilities between 0 and 1 that a value is right, calibrated per 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, Self, TypeVar
@@ -190,6 +191,18 @@ class Scan(Frozen):
     media_type: str
     origins: tuple[str, ...]
     page_count: int
+
+    @classmethod
+    def unusable(cls, data: bytes, origin: str) -> Scan:
+        """The record of bytes that are no scan we can read: no type, no page."""
+        return cls(
+            sha256=hashlib.sha256(data).hexdigest(),
+            sha1=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+            size=len(data),
+            media_type="application/octet-stream",
+            origins=(origin,),
+            page_count=0,
+        )
 
 
 class Document(Frozen):

@@ -158,13 +158,6 @@ class Ledger:
             row.made_by = made_by
             row.code = row.sentence = ""
 
-    def page_tried(self, sha256: str, number: int) -> int:
-        """Count a failed attempt at a page; returns how many there have been."""
-        with self._transaction() as session:
-            row = session.get_one(PageRow, (sha256, number))
-            row.attempts += 1
-            return row.attempts
-
     def page_refused(self, sha256: str, number: int, error: RepriseError, made_by: str) -> None:
         with self._transaction() as session:
             row = session.get_one(PageRow, (sha256, number))
@@ -179,7 +172,6 @@ class Ledger:
             for row in session.scalars(select(PageRow).where(PageRow.sha256 == sha256)):
                 row.state = PageState.WAITING
                 row.document_id = None
-                row.attempts = 0
                 row.reading = None
                 row.code = row.sentence = ""
 
@@ -192,22 +184,30 @@ class Ledger:
 
     def close_scan(
         self, sha256: str, states: dict[int, PageState], documents: Sequence[str]
-    ) -> None:
+    ) -> list[str]:
         """End a scan: pages that went into no document get their state; documents that an
-        earlier split made and this one did not are dropped, unless a person validated them."""
+        earlier split made and this one did not are dropped, unless a person validated them.
+
+        Returns the ids of the dropped ones.
+        """
         with self._transaction() as session:
             for number, state in states.items():
-                row = session.get_one(PageRow, (sha256, number))
-                row.state = state
-                row.document_id = None
+                session.get_one(PageRow, (sha256, number)).state = state
             stale = select(DocumentRow).where(
                 DocumentRow.sha256 == sha256,
                 DocumentRow.id.not_in(documents),
                 DocumentRow.state != DocumentState.VALIDATED,
             )
-            for document in session.scalars(stale):
+            dropped = list(session.scalars(stale))
+            for page in session.scalars(select(PageRow).where(PageRow.sha256 == sha256)):
+                if page.state is PageState.IN_DOCUMENT and page.number not in states:
+                    page.state = PageState.READ
+                page.document_id = None
+            session.flush()
+            for document in dropped:
                 session.delete(document)
             session.get_one(ScanRow, sha256).state = ScanState.DONE
+            return [document.id for document in dropped]
 
     def document_done(
         self,

@@ -83,7 +83,6 @@ class PageRow(Base):
     sha256: Mapped[str] = mapped_column(ForeignKey("scan.sha256"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[PageState]
-    attempts: Mapped[int] = mapped_column(default=0)
     made_by: Mapped[str] = mapped_column(default="")
     reading: Mapped[bytes | None] = mapped_column(LargeBinary)
     document_id: Mapped[str | None] = mapped_column(ForeignKey("document.id"))

@@ -98,7 +98,6 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("made_by", sa.String(), nullable=False),
         sa.Column("reading", sa.LargeBinary(), nullable=True),
         sa.Column("document_id", sa.String(), nullable=True),

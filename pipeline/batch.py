@@ -1,0 +1,454 @@
+"""A folder of scans through the pipeline: what is new, on which worker, tried how often.
+
+Workers are Dask processes of one thread; they get paths and values and give back values. Only
+this module writes: a page's reading or a document's draft goes to disk whole, then its new state
+goes to the ledger in one transaction, so that a run cut off anywhere is taken up by the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dask
+from distributed import Client, Future, LocalCluster, as_completed
+from distributed.scheduler import KilledWorker
+from distributed.security import Security
+
+from pipeline import __version__
+from pipeline.config import Settings
+from pipeline.errors import FileChanged, InputError, PageCrashed, RepriseError, UnreadablePage
+from pipeline.intake.inbox import Listing, list_inbox
+from pipeline.intake.scanning import inspect
+from pipeline.intake.splitting import split
+from pipeline.model import Document, Scan
+from pipeline.reporting.page import render
+from pipeline.reporting.summary import Summary, Waiting, as_json, summarise
+from pipeline.runner import (
+    DRAFTING_ROOMS,
+    READING_ROOMS,
+    DocumentResult,
+    PageResult,
+    code_version,
+    draft_from_document,
+    page_from_scan,
+)
+from pipeline.store.files import (
+    keep_original,
+    original_path,
+    quarantine,
+    write_atomically,
+    write_json,
+)
+from pipeline.store.ledger import Ledger, page_of
+from pipeline.store.tables import DocumentState, PageRow, PageState, ScanState
+
+# The scheduler gives a worker one task at a time and blames nobody else for its death.
+DASK = {
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.worker.daemon": False,
+    "distributed.admin.tick.limit": "60s",
+    "distributed.comm.timeouts.connect": "60s",
+    "distributed.logging": {"distributed": "critical", "bokeh": "critical"},
+}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come, in pages: `done` of `total`; `failed` are among the done."""
+
+    done: int
+    total: int
+    failed: int
+    documents: int
+
+
+Listener = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class _PageTask:
+    scan: Scan
+    number: int
+
+
+@dataclass(frozen=True)
+class _DocumentTask:
+    document: Document
+
+
+_Task = _PageTask | _DocumentTask
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do: scans with the pages still to read, and files it leaves alone."""
+
+    new: tuple[Scan, ...]
+    known: tuple[Scan, ...]
+    refused: tuple[tuple[str, RepriseError], ...]
+    listing: Listing
+
+
+def plan(inbox: Path, out: Path, settings: Settings) -> Plan:
+    """Look at everything and touch nothing (`--dry-run`)."""
+    listing = list_inbox(inbox, settings)
+    seen: set[str] = set()
+    if ledger_path(out).is_file():
+        ledger = Ledger(ledger_path(out))
+        seen = {scan.sha256 for scan, _ in ledger.scans()}
+        ledger.close()
+    new: list[Scan] = []
+    known: list[Scan] = []
+    refused = [(file.origin, file.error) for file in listing.refused]
+    for file in listing.ready:
+        try:
+            scan = inspect(_read_stable(file.path), file.origin, settings)
+        except InputError as error:
+            refused.append((file.origin, error))
+        else:
+            (known if scan.sha256 in seen else new).append(scan)
+            seen.add(scan.sha256)
+    return Plan(tuple(new), tuple(known), tuple(refused), listing)
+
+
+def run(
+    inbox: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    jobs: int,
+    fresh: bool = False,
+    keep_intermediate: bool = False,
+    listener: Listener = lambda _: None,
+) -> Listing:
+    """Take in, read, split, draft; returns the listing, whose waiting files were left alone.
+
+    `fresh` reads everything again but what a person has validated.
+    """
+    ledger = Ledger(ledger_path(out))
+    try:
+        listing = list_inbox(inbox, settings)
+        _take_in(ledger, listing, out, settings)
+        work = _Work(ledger, out, settings, keep_intermediate, listener)
+        tasks = work.open_tasks(fresh)
+        if tasks:
+            with _workers(min(jobs, len(tasks))) as client:
+                work.carry_out(client, tasks)
+        work.report_progress()
+        return listing
+    finally:
+        ledger.close()
+
+
+def summary(out: Path, listing: Listing | None = None) -> Summary:
+    """What the ledger says now; `listing` adds the files that wait in the inbox."""
+    waiting = () if listing is None else listing.waiting
+    ledger = Ledger(ledger_path(out))
+    try:
+        return summarise(ledger, tuple(Waiting(file.origin, file.reason) for file in waiting))
+    finally:
+        ledger.close()
+
+
+def report(out: Path, listing: Listing | None = None) -> Summary:
+    """Write `report.html` and `report.json`."""
+    content = summary(out, listing)
+    write_json(out / "report.json", as_json(content))
+    html = render(content, lambda sha256, number: preview_path(out, sha256, number))
+    write_atomically(out / "report.html", html.encode())
+    return content
+
+
+def ledger_path(out: Path) -> Path:
+    return out / "ledger.sqlite"
+
+
+def draft_path(out: Path, document_id: str) -> Path:
+    return out / "drafts" / f"{document_id}.json"
+
+
+def preview_path(out: Path, sha256: str, number: int) -> Path:
+    return out / "pages" / sha256[:2] / f"{sha256}-{number}.webp"
+
+
+# --- taking in --------------------------------------------------------------------------------
+
+
+def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) -> None:
+    """Claim each ready file by its content: copy, verify, then enter it in the ledger."""
+    overcome: list[str] = []
+    for refused in listing.refused:
+        ledger.refuse_path(refused.origin, refused.error)
+    for file in listing.ready:
+        try:
+            data = _read_stable(file.path)
+        except InputError as error:
+            ledger.refuse_path(file.origin, error)
+            continue
+        overcome.append(file.origin)
+        try:
+            scan = inspect(data, file.origin, settings)
+        except InputError as error:
+            scan = Scan.unusable(data, file.origin)
+            keep_original(out, scan.sha256, data)
+            quarantine(out, scan, error)
+            ledger.refuse_scan(scan, error)
+        else:
+            keep_original(out, scan.sha256, data)
+            ledger.take(scan)
+    ledger.forget_refusals(overcome)
+
+
+def _read_stable(path: Path) -> bytes:
+    """The file's bytes; raises `FileChanged` when it changes or goes while it is read."""
+    try:
+        before = path.stat()
+        data = path.read_bytes()
+        after = path.stat()
+    except OSError as error:
+        raise FileChanged from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise FileChanged
+    return data
+
+
+# --- carrying out -----------------------------------------------------------------------------
+
+
+class _Work:
+    """One run's open tasks and where their results go."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        out: Path,
+        settings: Settings,
+        keep_intermediate: bool,
+        listener: Listener,
+    ) -> None:
+        self._ledger = ledger
+        self._out = out
+        self._settings = settings
+        self._keep_intermediate = keep_intermediate
+        self._listener = listener
+        suffix = f"{__version__}/{settings.fingerprint}"
+        self._reads = f"{code_version(*READING_ROOMS)}/{suffix}"
+        self._drafts = f"{code_version(*READING_ROOMS, *DRAFTING_ROOMS)}/{suffix}"
+        self._tries: dict[_Task, int] = {}
+        self._done = self._total = self._failed = self._documents = 0
+
+    def open_tasks(self, fresh: bool) -> list[_Task]:
+        """What the ledger shows to be unfinished, or made by other code or settings."""
+        current: dict[str, bool] = {}
+        validated: set[str] = set()
+        for document in self._ledger.documents():
+            if document.state is DocumentState.VALIDATED:
+                validated.add(document.sha256)
+            current[document.id] = document.made_by == self._drafts and (
+                document.state is not DocumentState.DRAFT
+                or draft_path(self._out, document.id).is_file()
+            )
+        tasks: list[_Task] = []
+        for scan, row in self._ledger.scans():
+            if row.state is ScanState.QUARANTINED:
+                continue
+            pages = self._ledger.pages(scan.sha256)
+            self._total += len(pages)
+            # A person's decisions stand on the reading they were made on.
+            if scan.sha256 in validated:
+                self._done += len(pages)
+                continue
+            if fresh or any(self._is_stale(page) for page in pages):
+                self._ledger.read_again(scan.sha256)
+                pages = self._ledger.pages(scan.sha256)
+            waiting = [page for page in pages if page.state is PageState.WAITING]
+            self._done += len(pages) - len(waiting)
+            if waiting:
+                tasks += [_PageTask(scan, page.number) for page in waiting]
+            elif (
+                row.state is not ScanState.DONE
+                or any(page.state is PageState.READ for page in pages)
+                or not all(current[page.document_id] for page in pages if page.document_id)
+            ):
+                tasks += self._documents_of(scan)
+        return tasks
+
+    def _is_stale(self, page: PageRow) -> bool:
+        if page.state is PageState.WAITING:
+            return False
+        return page.made_by != self._reads or page.code == PageCrashed.code
+
+    def carry_out(self, client: Client, tasks: list[_Task]) -> None:
+        """Run all tasks, and those that they lead to, until none is open."""
+        running: dict[Future, _Task] = {}
+        finished = as_completed(raise_errors=False)
+
+        def start(task: _Task) -> None:
+            future = self._submit(client, task)
+            running[future] = task
+            finished.add(future)
+
+        for task in tasks:
+            start(task)
+        self.report_progress()
+        for future in finished:
+            task = running.pop(future)
+            for following in self._settle(task, future):
+                start(following)
+            future.release()
+            self.report_progress()
+
+    def report_progress(self) -> None:
+        self._listener(Progress(self._done, self._total, self._failed, self._documents))
+
+    def _submit(self, client: Client, task: _Task) -> Future:
+        match task:
+            case _PageTask(scan, number):
+                path = original_path(self._out, scan.sha256)
+                return client.submit(
+                    _read_page_at,
+                    path,
+                    scan,
+                    number,
+                    self._settings,
+                    self._keep_intermediate,
+                    pure=False,
+                )
+            case _DocumentTask(document):
+                path = original_path(self._out, document.scan.sha256)
+                return client.submit(
+                    _draft_document_at, path, document, self._settings, pure=False, priority=10
+                )
+
+    def _settle(self, task: _Task, future: Future) -> list[_Task]:
+        """Enter one task's result; returns the tasks that it makes possible."""
+        error: BaseException | None = None
+        try:
+            result = future.result()
+        except (Exception, asyncio.CancelledError) as raised:
+            error = raised
+        else:
+            if isinstance(task, _PageTask):
+                return self._page_read(task, result)
+            self._drafted(task, result)
+            return []
+        if isinstance(error, RepriseError):
+            known = error
+        else:
+            self._tries[task] = self._tries.get(task, 0) + 1
+            if self._tries[task] < self._settings.attempts:
+                return [task]
+            known = PageCrashed()
+        # The class of an exception says what broke without repeating what was on the page.
+        detail = "" if isinstance(error, RepriseError) else _name(error)
+        if isinstance(task, _PageTask):
+            return self._page_failed(task, known, detail)
+        self._document_failed(task, known, detail)
+        return []
+
+    def _page_read(self, task: _PageTask, result: PageResult) -> list[_Task]:
+        sha256 = task.scan.sha256
+        write_atomically(preview_path(self._out, sha256, task.number), result.preview)
+        for name, data in result.intermediate.items():
+            folder = self._out / "intermediate" / sha256
+            write_atomically(folder / f"{task.number}-{name}", data)
+        if self._keep_intermediate:
+            write_json(
+                self._out / "intermediate" / sha256 / f"{task.number}-page.json",
+                result.page.model_dump(mode="json", exclude_defaults=True),
+            )
+        self._ledger.page_read(sha256, result.page, self._reads)
+        return self._page_ended(task)
+
+    def _page_failed(self, task: _PageTask, error: RepriseError, detail: str) -> list[_Task]:
+        self._failed += 1
+        self._quarantine_page(task.scan, task.number, error, detail)
+        return self._page_ended(task)
+
+    def _quarantine_page(
+        self, scan: Scan, number: int, error: RepriseError, detail: str = ""
+    ) -> None:
+        pages = () if scan.page_count == 1 else (number,)
+        quarantine(self._out, scan, error, pages, detail)
+        self._ledger.page_refused(scan.sha256, number, error, self._reads)
+
+    def _page_ended(self, task: _PageTask) -> list[_Task]:
+        self._done += 1
+        rows = self._ledger.pages(task.scan.sha256)
+        if any(row.state is PageState.WAITING for row in rows):
+            return []
+        return self._documents_of(task.scan)
+
+    def _documents_of(self, scan: Scan) -> list[_Task]:
+        """Split a scan whose pages have all been tried; its documents are drafted next."""
+        pages = tuple(
+            page for row in self._ledger.pages(scan.sha256) if (page := page_of(row)) is not None
+        )
+        result = split(scan, pages)
+        advice = {page.number: page.quality.advice for page in pages}
+        for number in result.unreadable:
+            self._quarantine_page(scan, number, UnreadablePage(advice[number] or None))
+        states = dict.fromkeys(result.blank, PageState.BLANK) | dict.fromkeys(
+            result.separators, PageState.SEPARATOR
+        )
+        ids = [document.id for document in result.documents]
+        stale = self._ledger.close_scan(scan.sha256, states, ids)
+        for document_id in stale:
+            draft_path(self._out, document_id).unlink(missing_ok=True)
+        return [_DocumentTask(document) for document in result.documents]
+
+    def _drafted(self, task: _DocumentTask, result: DocumentResult) -> None:
+        write_json(draft_path(self._out, task.document.id), result.bundle)
+        self._ledger.document_done(task.document, result.extraction, self._drafts)
+        self._documents += 1
+
+    def _document_failed(self, task: _DocumentTask, error: RepriseError, detail: str) -> None:
+        document = task.document
+        self._failed += len(document.pages)
+        quarantine(self._out, document.scan, error, document.page_numbers, detail)
+        draft_path(self._out, document.id).unlink(missing_ok=True)
+        self._ledger.document_done(document, None, self._drafts, error)
+
+
+def _name(error: BaseException | None) -> str:
+    return "worker-died" if isinstance(error, KilledWorker) else type(error).__name__
+
+
+def _read_page_at(
+    path: Path, scan: Scan, number: int, settings: Settings, keep_intermediate: bool
+) -> PageResult:
+    return page_from_scan(path.read_bytes(), scan, number, settings, keep_intermediate)
+
+
+def _draft_document_at(path: Path, document: Document, settings: Settings) -> DocumentResult:
+    return draft_from_document(document, path.read_bytes(), settings)
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[Client]:
+    """Worker processes of one thread each, spoken to over mutual TLS on loopback."""
+    os.environ.update(ONE_THREAD)
+    with (
+        dask.config.set(DASK),
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            protocol="tls://",
+            security=Security.temporary(),
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs="critical",
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client

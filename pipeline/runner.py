@@ -1,0 +1,118 @@
+"""The order of the stages, for one page and for one document. Reads like a table of contents.
+
+Everything here is a function from values to values, runs in any process, and knows nothing of
+the ledger: `batch.py` calls it for many files.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from pipeline import __version__
+from pipeline.config import Settings
+from pipeline.errors import BundleError
+from pipeline.extraction.pipeline import extract
+from pipeline.fhir.checking import problems
+from pipeline.fhir.drafting import Attachment, draft
+from pipeline.imaging.decoding import decode
+from pipeline.imaging.preparing import prepare
+from pipeline.model import Document, Extraction, Page, Scan, Step
+from pipeline.ocr.reading import read_page
+from pipeline.raster import Raster
+
+READING_ROOMS = ("imaging", "ocr")
+DRAFTING_ROOMS = ("intake", "extraction", "terminology", "fhir")
+PREVIEW_HEIGHT = 900
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """A page as read, a WebP preview of its original, and the images asked for by name."""
+
+    page: Page
+    preview: bytes
+    intermediate: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DocumentResult:
+    """What a document says, and its draft Bundle, which has passed every check."""
+
+    extraction: Extraction
+    bundle: dict[str, Any]
+
+
+def page_from_scan(
+    data: bytes, scan: Scan, number: int, settings: Settings, keep_intermediate: bool = False
+) -> PageResult:
+    """Bytes to words: decode, prepare, read. Raises `InputError` for a page that cannot be used."""
+    raster = decode(data, scan.media_type, number, settings)
+    prepared = prepare(raster, settings)
+    reading = read_page(prepared, settings)
+    page = Page(
+        number=number,
+        size=prepared.size,
+        dpi=prepared.dpi,
+        rotation=reading.rotation,
+        blank=prepared.blank,
+        quality=prepared.quality,
+        fingerprint=prepared.fingerprint,
+        zones=(*prepared.zones, *reading.zones),
+        lines=reading.lines,
+        steps=(*prepared.steps, step("ocr", settings)),
+    )
+    intermediate = {"prepared.png": _encode(prepared.grey, ".png")} if keep_intermediate else {}
+    return PageResult(page=page, preview=_preview(raster), intermediate=intermediate)
+
+
+def draft_from_document(document: Document, data: bytes, settings: Settings) -> DocumentResult:
+    """Words to Bundle: extract, draft, check. Raises `BundleError` when a check fails."""
+    extraction = extract(document, settings)
+    extraction = extraction.model_copy(
+        update={"steps": (*extraction.steps, step("extraction", settings))}
+    )
+    bundle = draft(extraction, document, Attachment.of(document.scan, data), settings)
+    if found := problems(bundle):
+        raise BundleError(f"{BundleError.sentence} ({found[0].rule})")
+    return DocumentResult(extraction=extraction, bundle=bundle)
+
+
+def step(room: str, settings: Settings) -> Step:
+    return Step(
+        name=room, version=f"{__version__}+{code_version(room)}", settings=settings.fingerprint
+    )
+
+
+@functools.cache
+def code_version(*rooms: str) -> str:
+    """A short hash of the rooms' code, vocabulary and weights: changes when a result may."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for room in rooms:
+        for path in sorted((root / room).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.relative_to(root).as_posix().encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _preview(raster: Raster) -> bytes:
+    """The page as the assistant sees it, small: WebP, at most `PREVIEW_HEIGHT` pixels high."""
+    scale = min(1.0, PREVIEW_HEIGHT / raster.pixels.shape[0])
+    small = cv2.resize(raster.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if small.ndim == 3:
+        small = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    return _encode(small, ".webp", cv2.IMWRITE_WEBP_QUALITY, 45)
+
+
+def _encode(pixels: Any, suffix: str, *parameters: int) -> bytes:
+    done, data = cv2.imencode(suffix, pixels, list(parameters))
+    assert done, f"OpenCV cannot write {suffix}"
+    return bytes(data)

@@ -19,6 +19,8 @@ class Settings(BaseSettings):
 
     # intake
     stable_seconds: float = 1.0
+    patience_seconds: float = 10.0
+    max_bytes: int = 300_000_000
     max_pixels: int = 120_000_000
     max_pages: int = 2_000
     min_side: int = 200
@@ -35,5 +37,5 @@ class Settings(BaseSettings):
     @property
     def fingerprint(self) -> str:
         """Short hash of all settings that change results."""
-        values = self.model_dump_json(exclude={"attempts", "stable_seconds"})
+        values = self.model_dump_json(exclude={"attempts", "stable_seconds", "patience_seconds"})
         return hashlib.sha256(values.encode()).hexdigest()[:12]

@@ -1,0 +1,39 @@
+"""Engines started once a session, for the tests marked `conformance`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import engines
+
+FR_CORE = "hl7.fhir.fr.core-2.2.0.tgz"
+
+
+@pytest.fixture(scope="session")
+def hapi_validator(shared_dir: Path) -> Iterator[str]:
+    """HAPI's validator with our definitions and FR Core 2.2.0."""
+    with engines.hapi_validator([shared_dir / "fhir-packages" / FR_CORE]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def medplum_validator() -> Iterator[str]:
+    with engines.medplum() as origin:
+        yield origin
+
+
+@pytest.fixture
+def hapi_server() -> Iterator[str]:
+    """An empty HAPI JPA server of the test's own."""
+    with engines.hapi_server() as base:
+        yield base
+
+
+@pytest.fixture
+def medplum_server() -> Iterator[str]:
+    """An empty Medplum server of the test's own."""
+    with engines.medplum() as origin:
+        yield f"{origin}/fhir"

@@ -1,0 +1,384 @@
+"""The handwriting engine: one line image in, words with calibrated confidences out.
+
+The network and its companions lie in `pipeline/ocr/weights` (see MODEL_CARD.md there):
+`handwriting.onnx`, the character language model `language.npz` and `calibration.json`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from rapidfuzz.distance import Levenshtein
+
+from pipeline.model import Alternative, State
+from pipeline.ocr.decoding import (
+    CLASS_OF,
+    SPACE,
+    Candidate,
+    Hypothesis,
+    LanguageModel,
+    Lexicon,
+    LogProbs,
+    Weights,
+    align,
+    beam_search,
+    folded,
+    greedy,
+    likelihoods,
+)
+from pipeline.ocr.engine import Span, Transcription
+from pipeline.ocr.ink import SIDE, fitted, ink_of, network_input
+from pipeline.ocr.symbols import STRUCK
+from pipeline.raster import Pixels
+
+VERSION = "1.0"
+WEIGHTS = Path(__file__).parent / "weights"
+DOWNSAMPLING = 8
+"""Columns of the network's input per time step."""
+LONGEST = 4000
+"""Widest network input in pixels; longer lines are squeezed."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A logistic score made monotone: features · weights + bias, then linear between knots."""
+
+    weights: tuple[float, ...]
+    bias: float
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+    def __call__(self, features: Sequence[float]) -> float:
+        score = self.bias + sum(w * f for w, f in zip(self.weights, features, strict=True))
+        return float(np.interp(score, self.scores, self.probabilities))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted on the development lines, by `pipeline.training.calibration`.
+
+    `temperature` softens the posteriors; `word` maps a word's features to the probability that it
+    is right; `none` is by how many nats a name must be preferred to "in no lexicon", `name` maps
+    a name's features likewise; `sure` and `unread` are the probabilities from which a name is
+    sure and below which it is unread.
+    """
+
+    temperature: float
+    decoding: Weights
+    word: Curve
+    none: float
+    name: Curve
+    sure: float
+    unread: float
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        curves = {
+            key: Curve(
+                tuple(stored[key]["weights"]),
+                stored[key]["bias"],
+                tuple(stored[key]["scores"]),
+                tuple(stored[key]["probabilities"]),
+            )
+            for key in ("word", "name")
+        }
+        return cls(
+            temperature=stored["temperature"],
+            decoding=Weights(**stored["decoding"]),
+            none=stored["none"],
+            sure=stored["sure"],
+            unread=stored["unread"],
+            **curves,
+        )
+
+
+@dataclass(frozen=True)
+class Name:
+    """A word weighed against a lexicon on the lattice.
+
+    `state` is sure, doubtful (with up to five `candidates`, best first) or unread;
+    `confidence` the calibrated probability of the first candidate. `known` is false where "in no
+    lexicon" explains the ink better than any name.
+    """
+
+    state: State
+    confidence: float
+    candidates: tuple[Alternative, ...]
+    known: bool
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A word of a decoded line on the lattice: text, symbol positions, time steps (end exclusive),
+    the share of the beam that agrees, and other readings with their shares."""
+
+    text: str
+    spans: npt.NDArray[np.intp]
+    start: int
+    end: int
+    share: float
+    others: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A line as read, with the lattice that later steps may score against.
+
+    `log_probs` is (time, classes); time step t covers columns `t · columns − offset` onwards of
+    the line image.
+    """
+
+    transcription: Transcription
+    greedy: str
+    decoded: str
+    log_probs: LogProbs
+    slots: tuple[Slot, ...]
+    columns: float
+    offset: float
+
+
+class HandwritingRecogniser:
+    """Implements `pipeline.ocr.engine.Recogniser`. Loaded once a process: see `recogniser()`."""
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(weights / "handwriting.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        self._model = LanguageModel.load(weights / "language.npz")
+        self.calibration = Calibration.load(weights / "calibration.json")
+
+    @property
+    def name(self) -> str:
+        return f"reprise-htr {VERSION}"
+
+    def recognise(
+        self, lines: Sequence[Pixels], lexicon: Sequence[str] = ()
+    ) -> tuple[Transcription, ...]:
+        """One transcription for each grey line image (height, width), in order.
+
+        With a `lexicon` of names, its words are weighed against the lattice and the likely ones
+        offered as alternatives of source `lexicon`; what was read is never rewritten.
+        """
+        known = word_lexicon(tuple(lexicon)) if lexicon else None
+        return tuple(self.read(line, known).transcription for line in lines)
+
+    def posteriors(self, grey: Pixels) -> tuple[LogProbs, float, float]:
+        """Log posteriors (time, classes) of a line image, image columns per time step, and the
+        image column offset of the first."""
+        ink = fitted(ink_of(grey))
+        stretch = (ink.shape[1] - 2 * SIDE) / grey.shape[1]
+        values = network_input(ink[:, :LONGEST])
+        block = np.broadcast_to(values, (1, 3, *values.shape)).astype(np.float32)
+        (probabilities,) = self._session.run(None, {"x": block})
+        log_probs = np.log(np.maximum(probabilities[0], 1e-9)) / self.calibration.temperature
+        log_probs -= np.logaddexp.reduce(log_probs, axis=-1, keepdims=True)
+        return log_probs.astype(np.float32), DOWNSAMPLING / stretch, SIDE / stretch
+
+    def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
+        """Readings of a line with the language model, best first."""
+        return beam_search(log_probs, self._model, self.calibration.decoding)
+
+    def read(self, grey: Pixels, lexicon: Lexicon | None = None) -> Reading:
+        """Reads one grey line image, dark ink on light paper."""
+        log_probs, columns, offset = self.posteriors(grey)
+        hypotheses = self.decode(log_probs)
+        slots = slots_of(log_probs, hypotheses)
+        width = grey.shape[1]
+        words = []
+        for slot in slots:
+            start = min(max(slot.start * columns - offset, 0.0), width - 1.0)
+            end = min(max(slot.end * columns - offset, start + 1.0), float(width))
+            words.append(self._span(log_probs, slot, start, end, lexicon))
+        return Reading(
+            Transcription(tuple(words)),
+            greedy(log_probs),
+            hypotheses[0].text if hypotheses else "",
+            log_probs,
+            slots,
+            columns,
+            offset,
+        )
+
+    def _span(
+        self, log_probs: LogProbs, slot: Slot, start: float, end: float, lexicon: Lexicon | None
+    ) -> Span:
+        confidence = self.calibration.word(word_features(log_probs, slot, self._model))
+        kept = [place for place, symbol in enumerate(slot.text) if symbol != STRUCK]
+        text = "".join(slot.text[place] for place in kept)
+        shown = symbol_posteriors(log_probs, slot)
+        rest = (1 - confidence) / max(sum(share for _, share in slot.others), 1e-9)
+        alternatives = [
+            Alternative(text=other, confidence=min(1.0, share * rest), source=self.name)
+            for other, share in slot.others[:5]
+            if other and STRUCK not in other
+        ]
+        if lexicon is not None and nameable(text):
+            name = self.name_of(log_probs, slot, lexicon)
+            if name.known:
+                alternatives = list(name.candidates) + alternatives
+        return Span(
+            text=text,
+            start=start,
+            end=end,
+            confidence=confidence if len(kept) == len(slot.text) or not kept else 0.0,
+            characters=tuple(shown[place] for place in kept),
+            alternatives=tuple(alternatives),
+            struck=not kept,
+        )
+
+    def name_of(self, log_probs: LogProbs, slot: Slot, lexicon: Lexicon) -> Name:
+        """A word weighed against a lexicon, with "in no lexicon" as a candidate that can win."""
+        features, ranked, none = name_features(log_probs, slot, lexicon, self.calibration.none)
+        confidence = self.calibration.name(features) if ranked else 0.0
+        top = ranked[:5]
+        if not top:
+            return Name(State.UNREAD, 0.0, (), known=False)
+        known = top[0].score > none
+        shares = np.exp(np.array([candidate.score for candidate in top]) - top[0].score)
+        others = (1 - confidence) * shares / max(float(shares[1:].sum()), 1e-9)
+        candidates = tuple(
+            Alternative(
+                text=candidate.form,
+                confidence=confidence if place == 0 else min(1.0, float(others[place])),
+                source="lexicon",
+            )
+            for place, candidate in enumerate(top)
+        )
+        if confidence >= self.calibration.sure and known:
+            return Name(State.SURE, confidence, candidates, known)
+        state = State.UNREAD if confidence < self.calibration.unread else State.DOUBTFUL
+        return Name(state, confidence, candidates, known)
+
+
+@functools.cache
+def recogniser() -> HandwritingRecogniser:
+    """The engine with the weights of this package, loaded once a process."""
+    return HandwritingRecogniser()
+
+
+@functools.lru_cache(maxsize=4)
+def word_lexicon(names: tuple[str, ...]) -> Lexicon:
+    """The words of four letters and more that occur in names."""
+    words = {word for name in names for word in name.split() if nameable(word)}
+    return Lexicon(sorted(words))
+
+
+def nameable(text: str) -> bool:
+    """Whether a word may be weighed against a lexicon: four letters and more, no digit. Figures
+    are read, never looked up."""
+    return sum(map(str.isalpha, text)) >= 4 and not any(map(str.isdigit, text))
+
+
+def slots_of(log_probs: LogProbs, hypotheses: Sequence[Hypothesis]) -> tuple[Slot, ...]:
+    """The words of the best hypothesis with their places and what the other hypotheses say."""
+    if not hypotheses or not hypotheses[0].text:
+        return ()
+    text = hypotheses[0].text
+    spans = align(log_probs, text)
+    totals = np.array([hypothesis.total for hypothesis in hypotheses])
+    shares = np.exp(totals - totals.max())
+    shares /= shares.sum()
+    words = text.split(" ")
+    agreed: list[float] = [0.0] * len(words)
+    others: list[dict[str, float]] = [{} for _ in words]
+    for hypothesis, share in zip(hypotheses, shares.tolist(), strict=True):
+        read = hypothesis.text.split(" ")
+        for block in Levenshtein.opcodes(words, read):
+            length = block.src_end - block.src_start
+            if block.tag == "equal":
+                for place in range(block.src_start, block.src_end):
+                    agreed[place] += share
+            elif block.tag == "replace" and length == block.dest_end - block.dest_start:
+                for step in range(length):
+                    other = read[block.dest_start + step]
+                    found = others[block.src_start + step]
+                    found[other] = found.get(other, 0.0) + share
+    slots, place = [], 0
+    for number, word in enumerate(words):
+        first, last = place, place + len(word) - 1
+        place = last + 2
+        # A word's window reaches from the space before it to the space after it.
+        start = int(spans[first - 1, 1]) + 1 if first else 0
+        end = int(spans[last + 1, 0]) if last + 1 < len(text) else len(log_probs)
+        ranked = sorted(others[number].items(), key=lambda item: -item[1])
+        own = spans[first : last + 1]
+        slots.append(
+            Slot(word, own, min(start, int(own[0, 0])), end, agreed[number], tuple(ranked))
+        )
+    return tuple(slots)
+
+
+def symbol_posteriors(log_probs: LogProbs, slot: Slot) -> list[float]:
+    """The highest posterior of each symbol of a word within its own time steps."""
+    return [
+        float(np.exp(log_probs[first : last + 1, CLASS_OF[symbol]].max()))
+        for symbol, (first, last) in zip(slot.text, slot.spans.tolist(), strict=True)
+    ]
+
+
+def word_features(log_probs: LogProbs, slot: Slot, model: LanguageModel) -> list[float]:
+    """What speaks for a word: log odds of its share of the beam, its least and mean symbol
+    posterior (log), its likelihood in its window against the greedy reading there, the language
+    model's mean log probability of it as a word alone, and its length."""
+    shown = np.log(np.maximum(symbol_posteriors(log_probs, slot), 1e-4))
+    share = min(max(slot.share, 1e-3), 1 - 1e-3)
+    window = log_probs[slot.start : slot.end]
+    best = greedy(window)
+    texts = [slot.text, best] if best else [slot.text]
+    scores = likelihoods(window, texts)
+    history, total = CLASS_OF[" "], 0.0
+    for symbol in slot.text:
+        number = CLASS_OF[symbol]
+        total += max(float(model.scores(history)[folded(number)]), -9.0)
+        history = model.extended(history, number)
+    length = len(slot.text)
+    return [
+        math.log(share / (1 - share)),
+        float(shown.min()),
+        float(shown.mean()),
+        float(np.clip(scores[0] - scores[-1], -10, 10)),
+        total / length,
+        math.log(length),
+    ]
+
+
+def name_features(
+    log_probs: LogProbs, slot: Slot, lexicon: Lexicon, none: float
+) -> tuple[list[float], list[Candidate], float]:
+    """Features of the best name for a word, the names best first, and the score that "in no
+    lexicon" reaches.
+
+    "In no lexicon" scores as the best free reading of the window, less `none` nats for the many
+    strings it could have been.
+    """
+    window = log_probs[slot.start : slot.end].copy()
+    window[:, SPACE] = -20.0
+    ranked = lexicon.candidates(window, slot.text)
+    free = [text for text in dict.fromkeys((slot.text, greedy(window))) if text]
+    best_free = float(likelihoods(window, free).max())
+    open_score = best_free - none
+    if not ranked:
+        return [], [], open_score
+    margin = ranked[0].score - (ranked[1].score if len(ranked) > 1 else ranked[0].score - 20)
+    steps = max(len(slot.text), 1)
+    gap = max(best_free - ranked[0].score, 0.0)
+    features = [
+        min(margin, 15.0),
+        max(-gap, -25.0),
+        max(-gap / steps, -5.0),
+        max(best_free / steps, -5.0),
+        Levenshtein.normalized_similarity(slot.text.casefold(), ranked[0].form.casefold()),
+    ]
+    return features, ranked, open_score

@@ -13,8 +13,8 @@ import statistics
 import tomllib
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -71,11 +71,16 @@ COLUMN_GAP = "\t"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word at its place in a line's text: characters `start` to `end`."""
+    """A word at its place in a line's text: characters `start` to `end`.
+
+    `level` is the word's box on the level page (see `TextLine.level`). Where the vocabulary set
+    a word right, the line's text has the right spelling and `word.text` what was read.
+    """
 
     start: int
     end: int
     word: Word
+    level: Box
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,9 @@ class TextLine:
 
     Words are joined by one space, or by `COLUMN_GAP` where a wide gap parts two columns.
     `number` counts the rows of the document from 0. `section` is the key of the passage the row
-    stands in (`sections/vocabulary.toml`), empty before sections are known.
+    stands in (`sections/vocabulary.toml`), empty before sections are known. `box` is in original
+    page pixels; `level` is the same place in the frame in which rows are level (quarter turn and
+    slope taken out), the one to compare positions in.
     """
 
     text: str
@@ -95,6 +102,7 @@ class TextLine:
     kind: ZoneKind
     engine: str
     box: Box
+    level: Box
     struck: bool = False
     section: str = ""
 
@@ -119,7 +127,7 @@ class TextLine:
         for piece in self.text.split(COLUMN_GAP):
             end = start + len(piece)
             tokens = tuple(
-                Token(token.start - start, token.end - start, token.word)
+                Token(token.start - start, token.end - start, token.word, token.level)
                 for token in self.tokens
                 if start <= token.start and token.end <= end
             )
@@ -134,6 +142,7 @@ class TextLine:
                         kind=self.kind,
                         engine=self.engine,
                         box=Box.around(tuple(token.word.box for token in tokens)),
+                        level=Box.around(tuple(token.level for token in tokens)),
                         struck=self.struck,
                         section=self.section,
                     )
@@ -164,6 +173,31 @@ class Span:
         )
 
     @property
+    def read_text(self) -> str:
+        """The text as it was read: where the vocabulary set a word right, the word itself."""
+        text, at = "", self.start
+        for token in self.line.tokens:
+            if token.end <= self.start or self.end <= token.start:
+                continue
+            text += self.line.text[at : max(at, token.start)]
+            start, end = max(token.start, self.start), min(token.end, self.end)
+            repaired = self.line.text[token.start : token.end] != token.word.text
+            text += token.word.text if repaired else self.line.text[start:end]
+            at = end
+        return (text + self.line.text[at : self.end]).replace(COLUMN_GAP, " ")
+
+    @property
+    def repaired(self) -> tuple[tuple[str, str], ...]:
+        """Words of the span that the vocabulary set right: as read, and as understood."""
+        return tuple(
+            (token.word.text, self.line.text[token.start : token.end])
+            for token in self.line.tokens
+            if token.start < self.end
+            and self.start < token.end
+            and self.line.text[token.start : token.end] != token.word.text
+        )
+
+    @property
     def reading(self) -> float:
         """Probability that the span was read right: that of its least certain word."""
         return min((word.confidence for word in self.words), default=0.0)
@@ -190,37 +224,19 @@ def fold(text: str) -> str:
 # --- from a document to lines ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Upright:
-    """A box in the frame in which its page's rows are level."""
-
-    left: float
-    right: float
-    top: float
-    bottom: float
-
-    @property
-    def middle(self) -> float:
-        return (self.top + self.bottom) / 2
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-
-def _turned(box: Box, page: Page) -> _Upright:
+def _turned(box: Box, page: Page) -> Box:
     """`box` after the page's quarter turn, clockwise."""
     width, height = page.size.width, page.size.height
     if page.rotation == 90:
-        return _Upright(height - box.bottom, height - box.y, box.x, box.right)
+        return Box(x=height - box.bottom, y=box.x, width=box.height, height=box.width)
     if page.rotation == 180:
-        return _Upright(width - box.right, width - box.x, height - box.bottom, height - box.y)
+        return Box(x=width - box.right, y=height - box.bottom, width=box.width, height=box.height)
     if page.rotation == 270:
-        return _Upright(box.y, box.bottom, width - box.right, width - box.x)
-    return _Upright(box.x, box.right, box.y, box.bottom)
+        return Box(x=box.y, y=width - box.right, width=box.height, height=box.width)
+    return box
 
 
-def _leveller(page: Page) -> Callable[[Box], _Upright]:
+def _leveller(page: Page) -> Callable[[Box], Box]:
     """A function that places a box of `page` where it would be on a level page.
 
     The slope is the median over the lines long enough to tell it; boxes stay upright rectangles,
@@ -231,92 +247,100 @@ def _leveller(page: Page) -> Callable[[Box], _Upright]:
         if len(line.words) < 3:
             continue
         first, last = _turned(line.words[0].box, page), _turned(line.words[-1].box, page)
-        run = last.left + last.right - first.left - first.right
-        if run > 0 and run > 8 * max(first.height, last.height):
-            slopes.append((last.bottom + last.top - first.bottom - first.top) / run)
+        run = last.x + last.right - first.x - first.right
+        if run > 8 * max(first.height, last.height):
+            slopes.append((last.bottom + last.y - first.bottom - first.y) / run)
     slope = statistics.median(slopes) if slopes else 0.0
     if abs(slope) < 0.002:
         slope = 0.0
 
-    def level(box: Box) -> _Upright:
+    def level(box: Box) -> Box:
         turned = _turned(box, page)
-        shift = slope * (turned.left + turned.right) / 2
-        return _Upright(turned.left, turned.right, turned.top - shift, turned.bottom - shift)
+        if not slope:
+            return turned
+        shift = slope * (turned.x + turned.right) / 2
+        return turned.model_copy(update={"y": turned.y - shift})
 
     return level
 
 
-@dataclass
-class _Row:
-    """Lines that stand side by side, while they are being gathered."""
+@dataclass(frozen=True)
+class _Placed:
+    """A line with its words on the level page, and the band of the page it takes."""
 
-    lines: list[tuple[Line, _Upright]] = field(default_factory=list)
-
-    def takes(self, place: _Upright) -> bool:
-        """Whether a line at `place` stands beside, and level with, all lines of this row."""
-        for _, other in self.lines:
-            shared = min(place.bottom, other.bottom) - max(place.top, other.top)
-            level = shared > 0.55 * min(place.height, other.height)
-            apart = place.left >= other.right or other.left >= place.right
-            alike = max(place.height, other.height) < 2.2 * min(place.height, other.height)
-            if not (level and apart and alike):
-                return False
-        return True
+    line: Line
+    words: tuple[tuple[Word, Box], ...]
+    band: Box
 
 
-def _rows(page: Page, level: Callable[[Box], _Upright]) -> list[_Row]:
-    placed = []
+def _stands_beside(one: Box, others: Iterable[Box]) -> bool:
+    """Whether `one` is level with all `others` and apart from each."""
+    for other in others:
+        shared = min(one.bottom, other.bottom) - max(one.y, other.y)
+        level = shared > 0.55 * min(one.height, other.height)
+        apart = one.x >= other.right or other.x >= one.right
+        alike = max(one.height, other.height) < 2.2 * min(one.height, other.height)
+        if not (level and apart and alike):
+            return False
+    return True
+
+
+def _rows(page: Page, level: Callable[[Box], Box]) -> list[list[_Placed]]:
+    """Lines that stand side by side, gathered into rows from top to bottom."""
+    placed: list[_Placed] = []
     for line in page.lines:
-        if not line.words:
+        words = tuple((word, level(word.box)) for word in line.words if word.text)
+        if not words:
             continue
-        words = [level(word.box) for word in line.words]
-        place = _Upright(
-            min(word.left for word in words),
-            max(word.right for word in words),
-            statistics.median(word.top for word in words),
-            statistics.median(word.bottom for word in words),
+        top = statistics.median(box.y for _, box in words)
+        left = min(box.x for _, box in words)
+        band = Box(
+            x=left,
+            y=top,
+            width=max(box.right for _, box in words) - left,
+            height=max(statistics.median(box.bottom for _, box in words) - top, 0.0),
         )
-        placed.append((line, place))
-    placed.sort(key=lambda item: item[1].middle)
-    rows: list[_Row] = []
-    for line, place in placed:
-        row = next((row for row in reversed(rows[-6:]) if row.takes(place)), None)
-        if row is None:
-            row = _Row()
-            rows.append(row)
-        row.lines.append((line, place))
+        placed.append(_Placed(line, words, band))
+    placed.sort(key=lambda one: one.band.y + one.band.height / 2)
+    rows: list[list[_Placed]] = []
+    for one in placed:
+        for row in reversed(rows[-6:]):
+            if _stands_beside(one.band, (other.band for other in row)):
+                row.append(one)
+                break
+        else:
+            rows.append([one])
     return rows
 
 
-def _text_line(row: _Row, page: Page, level: Callable[[Box], _Upright], number: int) -> TextLine:
-    parts = sorted(row.lines, key=lambda item: item[1].left)
-    words = [(word, level(word.box)) for line, _ in parts for word in line.words if word.text]
-    engines = tuple(dict.fromkeys(line.engine for line, _ in parts))
+def _text_line(row: Sequence[_Placed], page: Page, number: int) -> TextLine:
+    parts = sorted(row, key=lambda one: one.band.x)
+    words = [pair for one in parts for pair in one.words]
+    engines = tuple(dict.fromkeys(one.line.engine for one in parts))
     # A grid of characters spaces its words by one; ink needs room for justified text.
     widest_space = 2.5 if engines == (TEXT_ENGINE,) else 4.0
-    character = statistics.median(
-        max(place.right - place.left, 0.1) / len(word.text) for word, place in words
-    )
+    character = statistics.median(max(box.width, 0.1) / len(word.text) for word, box in words)
     text = ""
     tokens: list[Token] = []
     right: float | None = None
-    for word, place in words:
+    for word, box in words:
         if right is not None:
-            text += COLUMN_GAP if place.left - right > widest_space * character else " "
-        tokens.append(Token(len(text), len(text) + len(word.text), word))
+            text += COLUMN_GAP if box.x - right > widest_space * character else " "
+        tokens.append(Token(len(text), len(text) + len(word.text), word, box))
         text += word.text
-        right = place.right
-    kinds = {line.kind for line, _ in parts}
+        right = box.right
+    kinds = {one.line.kind for one in parts}
     return TextLine(
         text=text,
         tokens=tuple(tokens),
         page=page.number,
         number=number,
         size=page.size,
-        kind=ZoneKind.HANDWRITTEN if ZoneKind.HANDWRITTEN in kinds else parts[0][0].kind,
+        kind=ZoneKind.HANDWRITTEN if ZoneKind.HANDWRITTEN in kinds else parts[0].line.kind,
         engine=" + ".join(engines),
         box=Box.around(tuple(word.box for word, _ in words)),
-        struck=all(line.struck for line, _ in parts),
+        level=Box.around(tuple(box for _, box in words)),
+        struck=all(one.line.struck for one in parts),
     )
 
 
@@ -328,10 +352,8 @@ def text_lines(document: Document) -> tuple[TextLine, ...]:
     """
     lines: list[TextLine] = []
     for page in document.pages:
-        level = _leveller(page)
-        for row in _rows(page, level):
-            if any(word.text for line, _ in row.lines for word in line.words):
-                lines.append(_text_line(row, page, level, len(lines)))
+        for row in _rows(page, _leveller(page)):
+            lines.append(_text_line(row, page, len(lines)))
     return tuple(lines)
 
 
@@ -372,7 +394,7 @@ def evidence(spans: Sequence[Span], rule: str) -> Evidence:
         page=first.line.page,
         boxes=boxes,
         size=first.line.size,
-        text=" ".join(span.text.replace(COLUMN_GAP, " ") for span in spans),
+        text=" ".join(span.read_text for span in spans),
         engine=" + ".join(dict.fromkeys(span.line.engine for span in here)),
         rule=rule,
         reading=min(span.reading for span in spans if span.words),
@@ -398,7 +420,9 @@ def value(
     `remarks` are shown beside it and change nothing. No content, or ink read with less than the
     kind's least confidence, makes it unread: then no value is put forward.
     """
-    source = evidence((spans,) if isinstance(spans, Span) else spans, rule)
+    spans = (spans,) if isinstance(spans, Span) else spans
+    repairs = dict(pair for span in spans for pair in span.repaired)
+    source = evidence(spans, rule + "+vocabulary" if repairs else rule)
     limits = thresholds()[kind]
     confidence = source.reading * trust
     reasons = [*doubts]
@@ -417,9 +441,14 @@ def value(
         state=state,
         confidence=round(confidence, 4),
         evidence=source,
-        reasons=tuple(dict.fromkeys([*reasons, *remarks])),
+        reasons=tuple(dict.fromkeys([*reasons, *remarks, *_said(repairs)])),
         alternatives=tuple(alternatives),
     )
+
+
+def _said(repairs: dict[str, str]) -> Iterator[str]:
+    for read, understood in repairs.items():
+        yield f"« {read} » compris « {understood} »."
 
 
 def doubted(one: Value[T], *reasons: str) -> Value[T]:

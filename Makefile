@@ -9,9 +9,13 @@ BIN := $(VENV)/bin
 OUT ?= out
 INBOX ?= samples/inbox
 
-# System packages: command or file to look for, then the Debian and Ubuntu package that has it.
-SYSTEM := tesseract:tesseract-ocr
-SYSTEM_FILES := /usr/share/tesseract-ocr/*/tessdata/fra.traineddata:tesseract-ocr-fra
+# System packages: a file or command to look for, then the Debian and Ubuntu package that has it.
+SYSTEM := python3:python3 tesseract:tesseract-ocr \
+	/usr/share/tesseract-ocr/*/tessdata/fra.traineddata:tesseract-ocr-fra
+# For the tests: a browser, and fonts to draw pages with.
+SYSTEM_TEST := chromium:chromium \
+	/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core \
+	/usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf:fonts-liberation
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -70,7 +74,7 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | system $(BIN)/python
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.development: requirements-dev.lock pyproject.toml | system $(BIN)/python
+$(VENV)/.development: requirements-dev.lock pyproject.toml | system-test $(BIN)/python
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.runtime
@@ -78,17 +82,22 @@ $(VENV)/.development: requirements-dev.lock pyproject.toml | system $(BIN)/pytho
 $(BIN)/python: | system
 	@$(PYTHON) -m venv $(VENV)
 
-.PHONY: system
-system:
+.PHONY: system system-test
+system: PACKAGES := $(SYSTEM)
+system-test: PACKAGES := $(SYSTEM_TEST)
+system system-test:
 	@missing=""; \
-	for pair in $(SYSTEM); do command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
-	for pair in $(SYSTEM_FILES); do compgen -G "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	for pair in $(PACKAGES); do \
+		command -v "$${pair%%:*}" >/dev/null || compgen -G "$${pair%%:*}" >/dev/null \
+			|| missing="$$missing $${pair##*:}"; \
+	done; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	[ -z "$$missing" ] && exit 0; \
+	ask="Demandez à un administrateur d'installer :$$missing"; \
 	if [ "$$(id -u)" = 0 ]; then sudo=""; elif command -v sudo >/dev/null; then sudo="sudo"; else \
-		echo "Il manque des paquets système et cette session n'est pas administrateur."; \
-		echo "Demandez à un administrateur d'installer :$$missing"; exit 5; fi; \
+		echo "Il manque des paquets système, et cette session n'est pas administrateur. $$ask"; exit 5; \
+	fi; \
 	echo "Installation de :$$missing"; \
-	export DEBIAN_FRONTEND=noninteractive; \
-	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null || { \
-		echo "L'installation a échoué. Demandez à un administrateur d'installer :$$missing"; exit 5; }
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		$$missing >/dev/null || { echo "L'installation a échoué. $$ask"; exit 5; }

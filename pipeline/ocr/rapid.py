@@ -1,0 +1,154 @@
+"""PP-OCR, with the weights that the RapidOCR package carries (Apache-2.0), as a line recogniser."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.model import Alternative
+from pipeline.ocr import networks
+from pipeline.ocr.engine import Span, Transcription
+from pipeline.raster import Pixels
+
+HEIGHT = 48  # pixels: the network's input
+STRETCH = 1.25  # hands are narrower than the print it was trained on
+SIDE = 6  # pixels of paper added left and right
+
+_LATIN = frozenset(
+    "!\"#%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz|~"
+    "£§«»°±²³µμ×÷½¼¾→≤≥€ÀÂÇÈÉÊËÎÏÔÙÛÜàâäçèéêëîïôöùûüŒœÆæ "
+)
+_PLAIN = str.maketrans({"μ": "µ", "（": "(", "）": ")", "，": ",", "：": ":"})
+
+Probabilities = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Emission:
+    """A character that the network put out: `column` in line pixels, `others` its rivals there."""
+
+    symbol: str
+    probability: float
+    column: float
+    others: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class RapidRecogniser:
+    """The general recogniser: reads print well and hands somewhat."""
+
+    name: str
+
+    def recognise(
+        self, lines: Sequence[Pixels], lexicon: Sequence[str] = ()
+    ) -> tuple[Transcription, ...]:
+        """Best path of each line image; the lexicon is not used."""
+        return tuple(_transcription(tuple(emissions(line))) for line in lines)
+
+
+@functools.cache
+def recogniser() -> RapidRecogniser:
+    """The recogniser under its name and version. Raises `SetupError` without its weights."""
+    weights = networks.packaged("models/*rec*.onnx")
+    return RapidRecogniser(f"rapidocr {importlib.metadata.version('rapidocr')} {weights.stem}")
+
+
+@functools.cache
+def _alphabet() -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+    """Output classes that stand for French characters (the blank first), and these characters."""
+    metadata = networks.session(networks.packaged("models/*rec*.onnx")).get_modelmeta()
+    symbols = ["", *metadata.custom_metadata_map["character"].splitlines(), " "]
+    kept = [0, *(i for i, symbol in enumerate(symbols) if i and symbol in _LATIN)]
+    return np.array(kept), tuple(symbols[i].translate(_PLAIN) for i in kept)
+
+
+def emissions(line: Pixels) -> Iterator[Emission]:
+    """Characters of a grey line image (height, width), from left to right."""
+    values, scale = _network_input(line)
+    network = networks.session(networks.packaged("models/*rec*.onnx"))
+    kept, symbols = _alphabet()
+    everything: Probabilities = network.run(None, {network.get_inputs()[0].name: values})[0][0]
+    probabilities = everything[:, kept]
+    step = values.shape[3] / len(probabilities)
+    best = probabilities.argmax(axis=1)
+    # Rival readings of a character are judged at its strongest frame.
+    for start, stop in _runs(best):
+        if best[start] == 0:
+            continue
+        peak = start + int(probabilities[start:stop, best[start]].argmax())
+        frame = probabilities[peak]
+        rivals = [i for i in np.argsort(-frame)[:4] if i not in (0, best[start])]
+        yield Emission(
+            symbol=symbols[best[start]],
+            probability=float(frame[best[start]]),
+            column=((start + stop) / 2 * step - SIDE) / scale,
+            others=tuple((symbols[i], float(frame[i])) for i in rivals if frame[i] > 0.02),
+        )
+
+
+def _network_input(line: Pixels) -> tuple[npt.NDArray[np.float32], float]:
+    """The network's (1, 3, 48, width) input, paper 1 and ink −1, and its pixels per column."""
+    grey = line.astype(np.float32)
+    paper, black = np.percentile(grey, 75), np.percentile(grey, 1)
+    ink = np.clip((paper - grey) / max(float(paper - black), 25.0), 0, 1)
+    width = max(16, round(line.shape[1] * HEIGHT / line.shape[0] * STRETCH))
+    ink = cv2.resize(ink, (width, HEIGHT), interpolation=cv2.INTER_AREA)
+    ink = np.pad(ink, ((0, 0), (SIDE, SIDE + -(width + 2 * SIDE) % 8)))
+    values = np.repeat((1 - 2 * ink)[None, None], 3, axis=1).astype(np.float32)
+    return values, width / line.shape[1]
+
+
+def _runs(values: npt.NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """Start and stop of each run of equal values."""
+    edges = [0, *(np.flatnonzero(np.diff(values)) + 1), len(values)]
+    yield from itertools.pairwise(edges)
+
+
+def _transcription(emitted: Sequence[Emission]) -> Transcription:
+    return Transcription(tuple(_span(word) for word in _words(emitted)))
+
+
+def _words(emitted: Iterable[Emission]) -> Iterator[tuple[Emission, ...]]:
+    word: list[Emission] = []
+    for emission in emitted:
+        if emission.symbol != " ":
+            word.append(emission)
+        elif word:
+            yield tuple(word)
+            word = []
+    if word:
+        yield tuple(word)
+
+
+def _span(word: Sequence[Emission]) -> Span:
+    columns = [emission.column for emission in word]
+    half = (columns[-1] - columns[0]) / (2 * (len(word) - 1)) if len(word) > 1 else 0.0
+    characters = tuple(emission.probability for emission in word)
+    text = "".join(emission.symbol for emission in word)
+    confidence = float(np.prod(characters))
+    alternatives = [
+        Alternative(
+            text=text[:i] + other + text[i + 1 :],
+            confidence=confidence * probability / max(emission.probability, 1e-6),
+            source="rapidocr",
+        )
+        for i, emission in enumerate(word)
+        for other, probability in emission.others
+        if other != " "
+    ]
+    alternatives.sort(key=lambda alternative: -alternative.confidence)
+    return Span(
+        text=text,
+        start=max(columns[0] - half, 0.0),
+        end=columns[-1] + half,
+        confidence=confidence,
+        characters=characters,
+        alternatives=tuple(alternatives[:3]),
+    )

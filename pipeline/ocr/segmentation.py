@@ -130,13 +130,13 @@ def _without_rules(ink: Mask) -> Mask:
     values = ink.astype(np.uint8)
     rules = cv2.morphologyEx(values, cv2.MORPH_OPEN, np.ones((1, 60), np.uint8))
     rules = cv2.dilate(rules, np.ones((3, 1), np.uint8))
-    return np.asarray((values & (1 - rules)).astype(bool))
+    return ink & (rules == 0)
 
 
 def _owners(ink: Mask, labels: Labels, bands: tuple[_Band, ...]) -> Labels:
     """For every stroke pixel the number of the line it belongs to, 0 for none."""
     nearest = _nearest(labels)
-    count, strokes, stats, centres = cv2.connectedComponentsWithStats(
+    count, strokes, _, centres = cv2.connectedComponentsWithStats(
         _without_rules(ink).astype(np.uint8), connectivity=8
     )
     touched: list[set[int]] = [set() for _ in range(count)]

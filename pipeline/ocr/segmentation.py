@@ -130,7 +130,7 @@ def _without_rules(ink: Mask) -> Mask:
     values = ink.astype(np.uint8)
     rules = cv2.morphologyEx(values, cv2.MORPH_OPEN, np.ones((1, 60), np.uint8))
     rules = cv2.dilate(rules, np.ones((3, 1), np.uint8))
-    return ink & (rules == 0)
+    return np.asarray(ink & (rules == 0), np.bool_)
 
 
 def _owners(ink: Mask, labels: Labels, bands: tuple[_Band, ...]) -> Labels:

@@ -1,0 +1,141 @@
+"""Receipts: what a target server answered for each document, kept so that a send can be resumed.
+
+One JSON file per document in `OUT/receipts/<target>/`, replaced whole and flushed to the disk
+before the next step, so that a sender killed at any moment leaves the old receipt or the new one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from pipeline.model import Frozen
+from pipeline.reimport.errors import AlreadySending
+
+
+class Effect(StrEnum):
+    """What became of one resource on the server, or would in a dry run."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    SAME = "same"
+    FOUND = "found"
+    KEPT = "kept"
+    DELETED = "deleted"
+    CONFLICT = "conflict"
+
+
+class Delivery(StrEnum):
+    """Where a document stands with a target."""
+
+    SENT = "sent"
+    HELD = "held"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class Sent(Frozen):
+    """One resource: our `full_url`, where the server keeps it, and which version we left there.
+
+    `digest` is of the content we last wrote or found equal; `ours` is whether this software made
+    the resource (so that it may be taken back); `effect` is that of the last run.
+    """
+
+    full_url: str
+    reference: str
+    version: str | None
+    digest: str
+    ours: bool
+    effect: Effect
+
+
+class Receipt(Frozen):
+    """What one target answered for one document.
+
+    `sentence` is French and says what a person has to do, empty when all is well; `answer` holds
+    the server's own words. `batch` names the run that last changed something.
+    """
+
+    document: str
+    target: str
+    delivery: Delivery
+    batch: str
+    when: dt.datetime
+    patient: str | None = None
+    resources: tuple[Sent, ...] = ()
+    sentence: str = ""
+    code: str = ""
+    status: int | None = None
+    answer: str = ""
+    tries: int = 0
+
+
+def receipts_folder(out: Path, base_url: str) -> Path:
+    """Where the receipts of one target lie; its name shows the host, and a hash tells apart."""
+    url = base_url.rstrip("/")
+    host = re.sub(r"[^a-z0-9.-]+", "-", urlsplit(url).netloc.rpartition("@")[2].lower())
+    return out / "receipts" / f"{host}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+def write_receipt(folder: Path, receipt: Receipt) -> None:
+    """Keep `receipt` in place of the document's last one, durably."""
+    text = receipt.model_dump_json(indent=2)
+    write_durably(_path(folder, receipt.document), text)
+
+
+def read_receipt(folder: Path, document: str) -> Receipt | None:
+    """The document's receipt, None when it was never sent (or its file is no receipt)."""
+    try:
+        return Receipt.model_validate_json(_path(folder, document).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def read_receipts(folder: Path) -> tuple[Receipt, ...]:
+    """All receipts of a target, by document."""
+    names = sorted(path.stem for path in (folder / "documents").glob("*.json"))
+    found = (read_receipt(folder, name) for name in names)
+    return tuple(receipt for receipt in found if receipt is not None)
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace `path` by `text` so that a crash leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def sole_sender(folder: Path) -> Iterator[None]:
+    """Keep other senders out of `folder`. Raises `AlreadySending`; a killed one leaves no lock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise AlreadySending from taken
+        yield
+
+
+def _path(folder: Path, document: str) -> Path:
+    return folder / "documents" / f"{document}.json"

@@ -1,4 +1,5 @@
-"""`python -m samples.generator documents --out DIR --count N --seed S [--modes …] [--split …]`."""
+"""`python -m samples.generator documents --out DIR --count N --seed S [--modes …] [--split …]`
+and `python -m samples.generator inbox`, which makes the committed inbox again."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import cast
 
+from samples.generator.inbox import store_inbox
 from samples.generator.scans import MODES, Mode, scans, store
 from samples.generator.vocabulary import Split
 
@@ -20,7 +22,12 @@ def main() -> None:
     documents.add_argument("--seed", type=int, default=1)
     documents.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     documents.add_argument("--split", choices=("development", "heldout"), default="development")
+    committed = verbs.add_parser("inbox", help="the small inbox committed in samples/")
+    committed.add_argument("--out", type=Path, default=Path(__file__).parents[1])
     chosen = parser.parse_args()
+    if chosen.verb == "inbox":
+        store_inbox(chosen.out)
+        return
     modes = cast("list[Mode]", chosen.modes)
     made = 0
     for scan in scans(chosen.count, chosen.seed, cast("Split", chosen.split), modes):

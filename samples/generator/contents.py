@@ -40,6 +40,7 @@ MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
     "octobre", "novembre", "décembre",
 )  # fmt: skip
+WOMENS_HISTORY = ("césarienne", "hystérectomie")
 LAST_DAY = dt.date(2026, 11, 20)
 
 
@@ -86,11 +87,24 @@ def _date_words(day: dt.date) -> dict[str, str]:
 
 
 class _Pen:
-    """Random choices within one vocabulary."""
+    """Random choices within one vocabulary, for one patient."""
 
     def __init__(self, rng: Random, words: Vocabulary) -> None:
         self.rng = rng
         self.words = words
+        self.childbearing = False
+        self.female = False
+
+    def drugs(self, *, chronic: bool = False, midwife: bool = False) -> list[Drug]:
+        """The drugs that this patient could be given."""
+        women = ("continuous", "ovule")
+        return [
+            drug
+            for drug in self.words.drugs
+            if (drug.chronic or not chronic)
+            and (drug.pregnancy or not midwife)
+            and (self.childbearing or not (drug.pregnancy or drug.plan in women))
+        ]
 
     def wording(self, key: str) -> str:
         return self.rng.choice(self.words.wording[key])
@@ -120,6 +134,8 @@ def paper(
     ages = (18, 62) if kind == "certificat" else (19, 91)
     patient = patient or person(rng, words, None, ages)
     day = LAST_DAY - dt.timedelta(days=rng.randint(0, 400))
+    pen.female = patient.sex == "female"
+    pen.childbearing = pen.female and patient.age(day) < 50
     facts: dict[str, Any] = {
         "kind": kind,
         "date": day.isoformat(),
@@ -334,22 +350,18 @@ def _prescribed(pen: _Pen, drugs: list[Drug], facts: dict[str, Any], ald: bool |
 
 
 def _choose_drugs(pen: _Pen, count: int, midwife: bool = False) -> list[Drug]:
-    drugs = [drug for drug in pen.words.drugs if drug.pregnancy or not midwife]
+    drugs = pen.drugs(midwife=midwife)
     return pen.rng.sample(drugs, min(count, len(drugs)))
 
 
 def _prescription(pen: _Pen, who: Professional, facts: dict[str, Any]) -> list[Passage]:
     count = pen.rng.choices((1, 2, 3, 4, 5, 6), weights=(8, 22, 28, 22, 12, 8))[0]
     drugs = _choose_drugs(pen, count, who.midwife)
-    return _prescribed(pen, drugs, facts) + _signature_notes(pen)
-
-
-def _signature_notes(pen: _Pen) -> list[Passage]:
-    return []
+    return _prescribed(pen, drugs, facts)
 
 
 def _bizone(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
-    chronic = [drug for drug in pen.words.drugs if drug.chronic]
+    chronic = pen.drugs(chronic=True)
     disease = pen.rng.choice(sorted({drug.chronic for drug in chronic}))
     related = [drug for drug in chronic if drug.chronic == disease]
     others = [drug for drug in pen.words.drugs if not drug.chronic and not drug.pregnancy]
@@ -402,7 +414,8 @@ def _note(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
         path = _condition(pen, facts, reason, "reason", "confirmed")
         lines.append(Passage("text", f"{pen.wording('reason_heading')} {reason}", (path,)))
     if pen.chance(0.7):
-        past = pen.clinic("history", rng.choice((1, 2)))
+        history = [h for h in pen.words.clinic["history"] if pen.female or h not in WOMENS_HISTORY]
+        past = rng.sample(history, rng.choice((1, 2)))
         problems = pen.clinic("problems", rng.choice((0, 1, 2)))
         paths = [_condition(pen, facts, text, "history", "confirmed") for text in past]
         paths += [_condition(pen, facts, text, "problem", "confirmed") for text in problems]
@@ -411,7 +424,7 @@ def _note(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
         lines.append(_allergy(pen, facts))
     if pen.chance(0.35):
         lines.append(Passage("heading", pen.wording("treatment_heading")))
-        chronic = [drug for drug in pen.words.drugs if drug.chronic]
+        chronic = pen.drugs(chronic=True)
         lines += _prescribed(pen, rng.sample(chronic, rng.choice((1, 2))), facts)
     lines.append(Passage("heading", pen.wording("exam_heading")))
     lines += _measured(pen, measurements.vitals(rng), facts)

@@ -7,6 +7,7 @@ batch of several patients; some have a blank page, some went in upside down.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 
 from samples.generator import degradation, writing
 from samples.generator.contents import Kind, Paper, paper
-from samples.generator.degradation import Capture
+from samples.generator.degradation import Capture, Pixels
 from samples.generator.identities import professional
 from samples.generator.rendering import Mark, Rendered, Sheet, Writing, render
 from samples.generator.vocabulary import Split, Vocabulary, vocabulary
@@ -71,40 +72,57 @@ def _writing(rng: Random, mode: Mode) -> Writing:
     return mode
 
 
-def _capture(rng: Random, mode: Mode, pixels: degradation.Pixels, sheet: Paper, back: degradation.Pixels | None) -> Capture:
+def _capture(
+    rng: Random, mode: Mode, pixels: Pixels, sheet: Paper, back: Pixels | None, hardness: float
+) -> Capture:
     if mode == "fax":
         header = ""
         if rng.random() < 0.5:
-            day = sheet.date
-            header = f"{day:%d/%m/%Y} {rng.randint(8, 19):02d}:{rng.randint(0, 59):02d}   FAX {sheet.prescriber.phone}   P. 01"
+            time = f"{rng.randint(8, 19):02d}:{rng.randint(0, 59):02d}"
+            header = f"{sheet.date:%d/%m/%Y} {time}   FAX {sheet.prescriber.phone}   P. 01"
         return degradation.faxed(pixels, rng, header)
     if mode == "photo":
         return degradation.photographed(pixels, rng)
-    return degradation.scanned(pixels, rng, rng.random() ** 1.5, back)
+    return degradation.scanned(pixels, rng, hardness, back)
 
 
-def _document(
-    rng: Random, sheet: Paper, mode: Mode, words: Vocabulary, first_page: int
-) -> tuple[list[Capture], dict[str, Any], list[Rendered]]:
-    written = _writing(rng, mode)
-    continued = rng.choice(words.wording["continued"])
-    pages = render(sheet, rng, words.split, written, continued)
+def capture_page(
+    rng: Random, mode: Mode, sheet: Paper, pages: Sequence[Rendered], first_page: int, hardness: float
+) -> tuple[list[Capture], dict[str, Any]]:
+    """Capture the drawn pages of one paper; its truth, with pages counted from `first_page`."""
     captures = []
     places: list[dict[str, Any]] = []
     for number, page in enumerate(pages, start=first_page):
         back = pages[0].pixels if rng.random() < 0.06 else None
-        capture = _capture(rng, mode, page.pixels, sheet, back)
+        capture = _capture(rng, mode, page.pixels, sheet, back, hardness)
         captures.append(capture)
         places += _places(number, page.marks, capture)
     numbers = list(range(first_page, first_page + len(pages)))
-    truth = {"pages": numbers, "mode": mode, "writing": written, **sheet.facts, "places": places}
-    return captures, truth, pages
+    return captures, {"pages": numbers, "mode": mode, **sheet.facts, "places": places}
+
+
+def document(
+    rng: Random, sheet: Paper, mode: Mode, words: Vocabulary, first_page: int, hardness: float
+) -> tuple[list[Capture], dict[str, Any]]:
+    """Draw and capture one paper. `hardness` as in `degradation.scanned`."""
+    written = _writing(rng, mode)
+    pages = render(sheet, rng, words.split, written, rng.choice(words.wording["continued"]))
+    captures, truth = capture_page(rng, mode, sheet, pages, first_page, hardness)
+    return captures, {"writing": written, **truth}
+
+
+def turn(
+    captures: Sequence[Capture], truth: dict[str, Any], degrees: int
+) -> tuple[list[Capture], dict[str, Any]]:
+    """The same pages fed in turned clockwise by 90, 180 or 270 degrees."""
+    places = [_turned_place(place, degrees) for place in truth["places"]]
+    return [degradation.turned(c, degrees) for c in captures], {**truth, "places": places}
 
 
 def single(rng: Random, words: Vocabulary, mode: Mode, number: int, kind: Kind | None = None) -> ScanFile:
     """One paper in one file, now and then with a blank back or upside down."""
     sheet = paper(rng, words, kind)
-    captures, truth, _ = _document(rng, sheet, mode, words, 1)
+    captures, truth = document(rng, sheet, mode, words, 1, rng.random() ** 1.5)
     blank: list[int] = []
     rotation = 0
     container: writing.Container
@@ -118,11 +136,9 @@ def single(rng: Random, words: Vocabulary, mode: Mode, number: int, kind: Kind |
         container = rng.choice(("pdf", "pdf", "pdf", "jpg", "png", "webp"))
     if mode not in ("photo", "fax") and rng.random() < 0.10:
         rotation = rng.choice((90, 180, 270))
-        height, width = captures[0].pixels.shape[:2]
-        captures = [degradation.turned(capture, rotation) for capture in captures]
-        truth["places"] = [_turned_place(place, rotation) for place in truth["places"]]
+        captures, truth = turn(captures, truth, rotation)
     if container == "pdf" and rng.random() < 0.08:
-        captures.append(_blank_page(rng))
+        captures.append(blank_page(rng))
         blank.append(len(captures))
     if mode == "photo" and len(captures) > 1:
         container = "pdf"
@@ -141,7 +157,8 @@ def _turned_place(place: dict[str, Any], degrees: int) -> dict[str, Any]:
     return {**place, "box": [round(v, 2) for v in box]}
 
 
-def _blank_page(rng: Random) -> Capture:
+def blank_page(rng: Random) -> Capture:
+    """A scanned sheet without a word on it."""
     return degradation.scanned(Sheet.blank().pixels(rng), rng, rng.uniform(0.1, 0.6))
 
 
@@ -156,11 +173,12 @@ def batch(rng: Random, words: Vocabulary, mode: Mode, number: int, count: int) -
         same = rng.random() < 0.6
         kind: Kind | None = rng.choice(("ordonnance", "suivi-de-grossesse")) if midwife and same else None
         sheet = paper(rng, words, kind if same else None, who if same else None)
-        pages, truth, _ = _document(rng, sheet, mode, words, len(captures) + 1)
+        hardness = rng.random() ** 1.5
+        pages, truth = document(rng, sheet, mode, words, len(captures) + 1, hardness)
         captures += pages
         documents.append(truth)
         if rng.random() < 0.15:
-            captures.append(_blank_page(rng))
+            captures.append(blank_page(rng))
             blank.append(len(captures))
     container: writing.Container = "tif" if mode == "fax" else "pdf"
     name = f"lot {number:03d}.{container}"
@@ -190,6 +208,9 @@ def store(scan: ScanFile, out: Path) -> None:
     inbox, truth = out / "inbox", out / "truth"
     for folder in (inbox, truth):
         folder.mkdir(parents=True, exist_ok=True)
-    writing.save(scan.captures, inbox / scan.name, scan.container, scan.quality)
-    text = json.dumps(scan.truth, ensure_ascii=False, indent=1)
+    path = inbox / scan.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writing.save(scan.captures, path, scan.container, scan.quality)
+    sha1 = hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+    text = json.dumps({**scan.truth, "sha1": sha1}, ensure_ascii=False, indent=1)
     (truth / f"{Path(scan.name).stem}.json").write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,333 @@
+"""The scan, the document made of it, and where everything comes from."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import html
+from collections.abc import Sequence
+
+from pipeline.fhir import systems
+from pipeline.fhir.elements import (
+    Json,
+    absent,
+    clean,
+    coding,
+    concept,
+    date,
+    extension,
+    instant,
+)
+from pipeline.fhir.paper import Attachment, Paper, machine_read
+from pipeline.model import DocumentKind, Extraction, Section, Value
+
+# Originals above this many bytes travel as a Binary of their own instead of inline.
+INLINE_LIMIT = 8 * 1024 * 1024
+
+
+def pages(paper: Paper) -> Json:
+    """Which pages of the scan a document or its attachment is made of."""
+    numbers = paper.document.page_numbers
+    parts = [
+        extension("first", valuePositiveInt=numbers[0]),
+        extension("last", valuePositiveInt=numbers[-1]),
+        *(extension("page", valuePositiveInt=page) for page in numbers),
+    ]
+    return extension(systems.PAGES, parts=parts)
+
+
+def _type(kind: DocumentKind) -> Json:
+    code, display, _, _, title = systems.DOCUMENT_TYPES[kind]
+    return concept(
+        coding(systems.LOINC, code, display),
+        coding(systems.DOCUMENT_KIND, kind.value, title),
+        text=title,
+    )
+
+
+def _category(kind: DocumentKind | None) -> Json:
+    if kind is None:
+        return {}
+    _, _, code, display, _ = systems.DOCUMENT_TYPES[kind]
+    return {"category": [concept(coding(systems.DOCUMENT_CLASS, code, display))]}
+
+
+def title(kind: DocumentKind | None, day: str | None) -> str:
+    """What people call the document: its kind and date, in French."""
+    name = systems.DOCUMENT_TYPES[kind][4] if kind is not None else "Document"
+    if day is None:
+        return f"{name} sans date lue (transcription)"
+    year, month, of_month = day.split("-")
+    return f"{name} du {of_month}/{month}/{year} (transcription)"
+
+
+# --- the scan -------------------------------------------------------------------------------
+
+
+def document_reference(paper: Paper, kind: DocumentKind | None, original: Attachment) -> Json:
+    """The scan, kept beside what was read of it.
+
+    The first content always names the source file with its hash. When the scan holds other
+    documents too, that content has no bytes, and a second one holds this document's pages.
+    """
+    scan = paper.document.scan
+    whole = hashlib.sha1(original.data, usedforsecurity=False).hexdigest() == scan.sha1
+    source: Json = {
+        "extension": [pages(paper)],
+        "contentType": scan.media_type,
+        "language": "fr-FR",
+        "size": scan.size,
+        "hash": base64.b64encode(bytes.fromhex(scan.sha1)).decode(),
+        "title": clean(original.title) or "sans nom",
+        **({"creation": paper.day} if paper.day else {}),
+    }
+    if whole:
+        contents = [source | {"contentType": original.media_type} | _bytes(paper, original)]
+    else:
+        digest = hashlib.sha1(original.data, usedforsecurity=False).digest()
+        numbers = ", ".join(str(number) for number in paper.document.page_numbers)
+        contents = [
+            source,
+            {
+                "contentType": original.media_type,
+                "language": "fr-FR",
+                **_bytes(paper, original),
+                "size": len(original.data),
+                "hash": base64.b64encode(digest).decode(),
+                "title": f"{source['title']} (page {numbers})",
+            },
+        ]
+    number = paper.group["value"].replace("/", "-page-")
+    return {
+        "resourceType": "DocumentReference",
+        **machine_read(),
+        "masterIdentifier": {
+            "system": systems.URI,
+            "value": f"{systems.DOCUMENT_NAMES}/{number}",
+        },
+        "identifier": [
+            {"system": systems.SCAN_NAMES, "value": f"sha256-{scan.sha256}"},
+            paper.identifier("scan"),
+        ],
+        "status": "current",
+        "docStatus": "preliminary",
+        "type": _type(kind) if kind is not None else {"extension": [absent()]},
+        **_category(kind),
+        **paper.subject(),
+        "date": instant(paper.recorded),
+        **paper.by("author", many=True),
+        "custodian": paper.reference("Organization", "organization"),
+        "description": "Original papier numérisé",
+        "securityLabel": [
+            concept(coding(f"{systems.TERMINOLOGY}/v3-Confidentiality", "N", "normal"))
+        ],
+        "content": [_content(attachment) for attachment in contents],
+        "context": {
+            "encounter": [paper.reference("Encounter", "encounter")],
+            "period": paper.dated("start"),
+            "facilityType": concept(coding(systems.SECTOR, "SA07", "Cabinet individuel")),
+            "practiceSetting": concept(coding(systems.SETTING, "AMBULATOIRE", "Ambulatoire")),
+            "sourcePatientInfo": paper.reference("Patient", "patient"),
+        },
+    }
+
+
+def _content(attachment: Json) -> Json:
+    code = systems.DOCUMENT_FORMATS.get(attachment["contentType"])
+    kind = {"format": coding(systems.DOCUMENT_FORMAT, code)} if code else {}
+    return {"attachment": attachment, **kind}
+
+
+def _bytes(paper: Paper, original: Attachment) -> Json:
+    if len(original.data) > INLINE_LIMIT:
+        return {"url": f"Binary/{paper.id('binary')}"}
+    return {"data": base64.b64encode(original.data).decode()}
+
+
+def binary(paper: Paper, original: Attachment) -> Json | None:
+    """A large original as a resource of its own; None when it travels inline."""
+    if len(original.data) <= INLINE_LIMIT:
+        return None
+    return {
+        "resourceType": "Binary",
+        "contentType": original.media_type,
+        "securityContext": paper.reference("DocumentReference", "scan"),
+        "data": base64.b64encode(original.data).decode(),
+    }
+
+
+# --- the composition ------------------------------------------------------------------------
+
+# Title and LOINC code of each section that gathers resources of some types.
+_SECTIONS = (
+    ("Motif, problèmes et antécédents", ("11450-4", "Problem list"),
+     ("Condition", "FamilyMemberHistory")),
+    ("Allergies et intolérances", ("48765-2", "Allergies"), ("AllergyIntolerance",)),
+    ("Mesures et constats", ("30954-2", "Results"), ("Observation",)),
+    ("Traitements", ("57828-6", "Prescription list"), ("MedicationRequest",)),
+    ("Examens, soins et suivi demandés", ("18776-5", "Plan of care"), ("ServiceRequest",)),
+)  # fmt: skip
+
+
+def composition(paper: Paper, read: Extraction, entries: Sequence[tuple[str, Json]]) -> Json:
+    """The document as sections with entries; `entries` are (key, resource) pairs.
+
+    Its type and date carry the evidence of the document's kind and date.
+    """
+    sections = [
+        _section(paper, name, code, [(k, r) for k, r in entries if r["resourceType"] in kinds])
+        for name, code, kinds in _SECTIONS
+    ]
+    scan = {
+        "title": "Original numérisé",
+        "text": narrative("Document source numérisé."),
+        "entry": [paper.reference("DocumentReference", "scan")],
+    }
+    resource: Json = {
+        "resourceType": "Composition",
+        **machine_read(),
+        "identifier": paper.identifier("composition"),
+        "status": "preliminary",
+        "type": paper.element(read.kind, _type, "CodeableConcept"),
+        **_category(read.kind.value),
+        **paper.subject(),
+        **paper.encounter(),
+        **_composition_date(paper, read.date),
+        "author": [paper.by("author").get("author") or paper.reference("Device", "device")],
+        "title": title(read.kind.value, paper.day),
+        "custodian": paper.reference("Organization", "organization"),
+        "section": [
+            *(section for section in sections if section),
+            *_unread(paper, read.unread),
+            *_transcript(read.sections),
+            scan,
+        ],
+    }
+    return resource
+
+
+def _composition_date(paper: Paper, value: Value[dt.date] | None) -> Json:
+    if value is None:
+        return {"_date": {"extension": [absent()]}}
+    return paper.primitive("date", value, date, "DateTime")
+
+
+def narrative(*lines: str, status: str = "generated") -> Json:
+    """A Narrative of one paragraph a line, everything escaped."""
+    body = "".join(f"<p>{html.escape(clean(line), quote=False)}</p>" for line in lines)
+    return {"status": status, "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{body}</div>'}
+
+
+def _section(
+    paper: Paper, name: str, code: tuple[str, str], entries: list[tuple[str, Json]]
+) -> Json:
+    if not entries:
+        return {}
+    return {
+        "title": name,
+        "code": concept(coding(systems.LOINC, *code)),
+        "text": narrative(*(headline(resource) for _, resource in entries)),
+        "entry": [paper.reference(resource["resourceType"], key) for key, resource in entries],
+    }
+
+
+def headline(resource: Json) -> str:
+    """One French line that says what a clinical resource holds, for the narrative."""
+    name = _concept_text(resource.get("medicationCodeableConcept") or _code(resource))
+    said = [name, *(_measure(part) for part in (resource, *resource.get("component", ())))]
+    said.extend(step["text"] for step in resource.get("dosageInstruction", ()) if "text" in step)
+    return " ".join(part for part in said if part)
+
+
+def _code(resource: Json) -> Json:
+    if resource["resourceType"] == "FamilyMemberHistory":
+        code: Json = resource["condition"][0]["code"]
+        return code
+    element: Json = resource.get("code", {})
+    return element
+
+
+def _concept_text(element: Json) -> str:
+    displays = [code["display"] for code in element.get("coding", ()) if "display" in code]
+    return str(element.get("text") or next(iter(displays), "(non lu)"))
+
+
+def _measure(element: Json) -> str:
+    if "valueQuantity" in element:
+        value = element["valueQuantity"]
+        return f"{value.get('comparator', '')}{value['value']} {value.get('unit', '')}".strip()
+    if "valueRange" in element:
+        value = element["valueRange"]
+        unit = value["low"].get("unit", "")
+        return f"{value['low']['value']} à {value['high']['value']} {unit}".strip()
+    if "valueBoolean" in element:
+        return "oui" if element["valueBoolean"] else "non"
+    return str(element.get("valueString") or element.get("valueDateTime") or "")
+
+
+def _unread(paper: Paper, passages: Sequence[Value[str]]) -> list[Json]:
+    """Zones where something is written that nobody has read yet; each must be decided on."""
+    if not passages:
+        return []
+    parts = []
+    for passage in passages:
+        said = f"Passage non lu, page {passage.evidence.page}."
+        text = narrative(said, status="empty")
+        if passage.value is not None:
+            text = narrative(passage.value)
+        parts.append(
+            {"title": "Passage à relire", "text": {"extension": paper.marks(passage), **text}}
+        )
+    return [{"title": "Passages à relire", "section": parts}]
+
+
+def _transcript(read: Sequence[Section]) -> list[Json]:
+    parts = [
+        {
+            **({"title": clean(section.title)} if clean(section.title) else {}),
+            "text": narrative(*section.text.splitlines()),
+        }
+        for section in read
+        if section.text.strip()
+    ]
+    return [{"title": "Texte lu", "section": parts}] if parts else []
+
+
+# --- provenance -----------------------------------------------------------------------------
+
+
+def provenance(paper: Paper, targets: Sequence[Json]) -> Json:
+    """Who made the Bundle of what: the software from the scan, on the prescriber's word."""
+    participant = f"{systems.TERMINOLOGY}/provenance-participant-type"
+    agents = [
+        {
+            "type": concept(coding(participant, "assembler")),
+            "role": [concept(coding(systems.AI_DEVICE_TYPE, "Artificial-Intelligence"))],
+            "who": paper.reference("Device", "device"),
+        }
+    ]
+    if author := paper.by("who"):
+        agents.append({"type": concept(coding(participant, "author")), **author})
+    return {
+        "resourceType": "Provenance",
+        "meta": {"profile": [systems.AI_PROVENANCE]},
+        "target": list(targets),
+        "occurredDateTime": instant(paper.recorded),
+        "recorded": instant(paper.recorded),
+        "reason": [
+            concept(
+                coding(
+                    f"{systems.TERMINOLOGY}/v3-ObservationValue",
+                    "AIAST",
+                    "Artificial Intelligence asserted",
+                )
+            )
+        ],
+        "activity": concept(
+            coding(f"{systems.TERMINOLOGY}/iso-21089-lifecycle", "transform"),
+            text="Transcription d'un document papier",
+        ),
+        "agent": agents,
+        "entity": [{"role": "source", "what": paper.reference("DocumentReference", "scan")}],
+    }

@@ -1,0 +1,42 @@
+"""FHIR JSON as text and back, with decimals that keep their digits.
+
+`7.50` and `7.5` do not say the same thing about how a value was measured, so a Bundle in memory
+holds `Decimal` where FHIR says decimal. Python's encoder does not know that type: use `dumps`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+# A private-use character fences numbers in the encoder's output; text that was read never holds it.
+_FENCE = "\ue000"
+_FENCED = re.compile(f'"{_FENCE}([^"{_FENCE}]+){_FENCE}"')
+
+
+def dumps(resource: object, *, indent: int | None = None) -> str:
+    """FHIR JSON text of `resource`; a `Decimal` becomes a number with all its digits."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    text = json.dumps(
+        resource, ensure_ascii=False, indent=indent, separators=separators, default=_fenced
+    )
+    return _FENCED.sub(r"\1", text)
+
+
+def loads(text: str | bytes) -> dict[str, Any]:
+    """The resource that FHIR JSON `text` holds; numbers with a point become `Decimal`.
+
+    Raises `ValueError` when the text is not a JSON object.
+    """
+    resource = json.loads(text, parse_float=Decimal)
+    if not isinstance(resource, dict):
+        raise ValueError("a FHIR resource is a JSON object")
+    return resource
+
+
+def _fenced(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{_FENCE}{value:f}{_FENCE}"
+    raise TypeError(f"{type(value).__name__} is not FHIR JSON")

@@ -75,9 +75,8 @@ class Patience:
         asked = problem.retry_after or 0.0
         if tried >= self.tries or asked > self.retry_after:
             raise problem
-        doubled = min(self.longest, self.first * 2 ** (tried - 1))
-        jitter: float = draw.uniform(0.5, 1.0)
-        return max(asked, doubled * jitter)
+        doubled = min(self.longest, self.first * 2.0 ** (tried - 1))
+        return max(asked, draw.uniform(doubled / 2, doubled))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 
 from pipeline.model import Frozen
 from pipeline.reimport.errors import AlreadySending
+from pipeline.store.files import write_atomically
 
 
 class Effect(StrEnum):
@@ -90,8 +90,7 @@ def receipts_folder(out: Path, base_url: str) -> Path:
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:
     """Keep `receipt` in place of the document's last one, durably."""
-    text = receipt.model_dump_json(indent=2)
-    write_durably(_path(folder, receipt.document), text)
+    write_atomically(_path(folder, receipt.document), receipt.model_dump_json(indent=2).encode())
 
 
 def read_receipt(folder: Path, document: str) -> Receipt | None:
@@ -107,22 +106,6 @@ def read_receipts(folder: Path) -> tuple[Receipt, ...]:
     names = sorted(path.stem for path in (folder / "documents").glob("*.json"))
     found = (read_receipt(folder, name) for name in names)
     return tuple(receipt for receipt in found if receipt is not None)
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Replace `path` by `text` so that a crash leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

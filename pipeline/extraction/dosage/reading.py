@@ -1,0 +1,990 @@
+"""From the elements of a dosage text to FHIR-like dosage steps.
+
+`read_dosage` walks the elements once. A new step begins at "puis", at a day of the treatment, or
+where a dose comes while the step at hand already has a dose and its timing. What a line leaves
+unsaid stays unsaid: nothing here fills in a usual dose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Final, Generic, Literal, TypeVar
+
+from pipeline.extraction.dosage.codes import route_code
+from pipeline.extraction.dosage.grammar import (
+    Action,
+    Alternating,
+    Amount,
+    Bounds,
+    Clock,
+    Course,
+    Cycle,
+    Days,
+    Dispense,
+    DispenseInterval,
+    Element,
+    Equivalence,
+    Event,
+    Form,
+    Instruction,
+    Interval,
+    Mark,
+    Maximum,
+    Need,
+    NoSubstitution,
+    Once,
+    Part,
+    Rate,
+    Repeats,
+    Route,
+    Scheme,
+    Site,
+    Strong,
+    Supply,
+    Then,
+    Time,
+    Unexplained,
+    When,
+    elements,
+)
+from pipeline.extraction.dosage.vocabulary import vocabulary
+from pipeline.model import (
+    Dosage,
+    PeriodUnit,
+    Quantity,
+    Range,
+    Ratio,
+    Strength,
+    Substitution,
+    Timing,
+    Weekday,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """A value and the characters it was read from."""
+
+    value: T
+    start: int
+    end: int
+    repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Prescribed:
+    """What the words beside a drug's name say.
+
+    `doubts` are French sentences for the person who checks; `unexplained` the words no rule reads.
+    `steps` holds the characters of the whole dosage, first step to last.
+    """
+
+    steps: Found[tuple[Dosage, ...]] | None = None
+    strength: Found[Strength] | None = None
+    form: Found[str] | None = None
+    supply: Found[Quantity] | None = None
+    repeats: Found[int] | None = None
+    dispense_quantity: Found[Quantity] | None = None
+    dispense_interval: Found[Quantity] | None = None
+    substitution: Found[Substitution] | None = None
+    action: Found[str] | None = None
+    unexplained: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def dosages(self) -> tuple[Dosage, ...]:
+        return () if self.steps is None else self.steps.value
+
+    @property
+    def says_anything(self) -> bool:
+        return self.steps is not None or self.strength is not None
+
+
+@dataclass
+class _Step:
+    """A step while it is being read."""
+
+    dose: Amount | None = None
+    rate: Rate | None = None
+    whens: list[str] = field(default_factory=list)
+    offset: int | None = None
+    all_meals: bool = False
+    times: tuple[str, ...] = ()
+    days: tuple[Weekday, ...] = ()
+    bounds: Time | None = None
+    bounds_text: str = ""
+    course: Course | None = None
+    cycle: Cycle | None = None
+    event: str = ""
+    count: int | None = None
+    needed: bool = False
+    reason: str = ""
+    condition: str = ""
+    maximum: Maximum | None = None
+    interval: Time | None = None
+    route: str | None = None
+    site: str = ""
+    instructions: list[str] = field(default_factory=list)
+    start: int | None = None
+    end: int = 0
+    linked: bool = False
+    moment_first: bool = False
+    condition_first: bool = False
+    spread: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether the step already says when or how often."""
+        return bool(
+            self.rate is not None
+            or self.whens
+            or self.times
+            or self.days
+            or self.bounds is not None
+            or self.course is not None
+            or self.event
+            or self.count is not None
+            or self.cycle is not None
+        )
+
+    def covers(self, element: Element) -> None:
+        self.start = element.start if self.start is None else min(self.start, element.start)
+        self.end = max(self.end, element.end)
+
+
+_MASS: Final = frozenset(["mg", "g", "µg", "ng", "UI", "MUI", "mmol", "mEq", "%"])
+_VOLUME: Final = frozenset(["ml", "cl", "l"])
+_ONE_AT_A_TIME: Final = frozenset(
+    ["application", "bain", "lavage", "lavement", "injection", "aérosol", "compresse"]
+)
+_TIME_NAMES: Final[dict[PeriodUnit, tuple[str, str]]] = {
+    "s": ("seconde", "secondes"),
+    "min": ("minute", "minutes"),
+    "h": ("heure", "heures"),
+    "d": ("jour", "jours"),
+    "wk": ("semaine", "semaines"),
+    "mo": ("mois", "mois"),
+    "a": ("an", "ans"),
+}
+_MEAL_MOMENTS: Final = {"M": "MORN", "D": "NOON", "V": "EVE"}
+
+
+def read_dosage(
+    text: str, *, strengths: Collection[Decimal] = (), insulin: bool = False
+) -> Prescribed:
+    """What `text`, the words around one drug's name, says about taking it.
+
+    `strengths` are the strengths its presentations have, whatever their unit: they tell whether a
+    bare number is a strength. For an `insulin`, units are always a dose.
+    """
+    return _Reader(text, frozenset(strengths), insulin).read(elements(text))
+
+
+def duration_quantity(time: Time) -> Quantity | Range:
+    """A length of time in French words and UCUM."""
+    low = _time_quantity(time.low, time.unit)
+    if time.high is None:
+        return low
+    return Range(low=low, high=_time_quantity(time.high, time.unit))
+
+
+def _time_quantity(value: Decimal, unit: PeriodUnit) -> Quantity:
+    names = _TIME_NAMES[unit]
+    return Quantity(value=_plain(value), unit=names[value >= 2], ucum=unit)
+
+
+def quantity(value: Decimal, unit: str) -> Quantity:
+    """A number of `unit`, with its UCUM code where it has one."""
+    return Quantity(value=_plain(value), unit=unit, ucum=vocabulary().ucum.get(unit))
+
+
+def _plain(value: Decimal) -> Decimal:
+    """Without trailing zeros or exponent."""
+    value = value.normalize()
+    return value.quantize(Decimal(1)) if value == value.to_integral_value() else value
+
+
+def strength_of(parts: Sequence[Part], per: Part | None = None) -> Strength:
+    return Strength(
+        parts=tuple(quantity(part.value, part.unit) for part in parts),
+        per=None if per is None else quantity(per.value, per.unit),
+    )
+
+
+class _Reader:
+    """Walks the elements of one text; `read` gives the result."""
+
+    def __init__(self, text: str, strengths: frozenset[Decimal], insulin: bool) -> None:
+        self.text = text
+        self.strengths = strengths
+        self.insulin = insulin
+        self.steps: list[_Step] = [_Step()]
+        self.after_then = False
+        self.skipping = False
+        self.strength: Found[Strength] | None = None
+        self.provisional: Amount | None = None
+        self.multiple = False
+        self.form: Found[str] | None = None
+        self.form_unit: str | None = None
+        self.form_route: str | None = None
+        self.found: dict[str, Found[object]] = {}
+        self.unexplained: list[str] = []
+        self.doubts: list[str] = []
+        self.repaired = False
+
+    @property
+    def step(self) -> _Step:
+        return self.steps[-1]
+
+    # --- the walk -----------------------------------------------------------------------------
+
+    def read(self, found: Sequence[Element]) -> Prescribed:
+        for place, element in enumerate(found):
+            self.take(element, found[place + 1 :])
+        return self.result()
+
+    def take(self, element: Element, rest: Sequence[Element]) -> None:
+        if self.skipping:
+            if isinstance(element, Mark) and element.text in ",;.)(" or isinstance(element, Then):
+                self.skipping = False
+            elif isinstance(element, Amount | Rate | Strong | Mark):
+                return
+            else:
+                self.skipping = False
+        match element:
+            case Mark():
+                return
+            case Unexplained():
+                self.unexplained.append(element.text)
+                return
+            case Equivalence():
+                self.skipping = True
+                return
+            case Then():
+                self.after_then = self.step.start is not None or self.provisional is not None
+                return
+            case Alternating():
+                self.alternate(element)
+                return
+        if element.repaired and not isinstance(element, Form):
+            self.repaired = True
+        if self.about_medicine(element):
+            return
+        if self.after_then and not isinstance(element, Instruction | Form | Route | Site):
+            self.steps.append(_Step())
+            self.after_then = False
+        match element:
+            case Amount():
+                self.take_amount(element, rest)
+            case Strong():
+                self.take_strong(element)
+            case Scheme():
+                self.take_scheme(element, rest)
+            case Rate():
+                self.take_rate(element)
+            case When() | Clock():
+                self.take_moment(element)
+            case Days():
+                self.step.days = element.days
+            case Bounds():
+                self.take_bounds(element)
+            case Course():
+                self.take_course(element)
+            case Cycle():
+                self.take_cycle(element)
+            case Need():
+                self.take_need(element)
+            case Maximum():
+                self.take_maximum(element)
+            case Interval():
+                self.take_interval(element)
+            case Once():
+                if self.step.dose is not None or self.provisional is not None or not element.at_once:
+                    self.step.count = 1
+                if element.at_once and self.step.count is None:
+                    self.step.count = 1
+            case Event():
+                self.step.event = element.text
+            case Instruction():
+                self.step.instructions.append(element.text)
+            case Route():
+                self.step.route = element.name
+            case Site():
+                self.step.site = element.name
+                self.step.route = self.step.route or element.route
+        if isinstance(element, Strong) and self.strength_is(element):
+            return
+        self.step.covers(element)
+
+    def strength_is(self, element: Element) -> bool:
+        return self.strength is not None and self.strength.start == element.start
+
+    def about_medicine(self, element: Element) -> bool:
+        """Takes what concerns the medicine or its supply, not a step of its use."""
+        match element:
+            case Form():
+                self.take_form(element)
+            case Supply():
+                self.keep("supply", duration_quantity(element.time), element)
+            case Dispense():
+                value = Quantity(value=element.value, unit=element.unit)
+                self.keep("dispense_quantity", value, element)
+            case DispenseInterval():
+                self.keep("dispense_interval", duration_quantity(element.time), element)
+            case Repeats():
+                self.keep("repeats", element.count, element)
+                if not element.said:
+                    self.doubts.append("Nombre de renouvellements non écrit.")
+            case NoSubstitution():
+                self.keep(
+                    "substitution", Substitution(allowed=False, reason=element.reason), element
+                )
+            case Action():
+                self.keep("action", element.name, element)
+            case _:
+                return False
+        return True
+
+    def keep(self, name: str, value: object, element: Element) -> None:
+        if name in self.found and self.found[name].value != value:
+            self.doubts.append("Deux indications différentes sur la même ligne.")
+            return
+        self.found[name] = Found(value, element.start, element.end, element.repaired)
+
+    def take_form(self, element: Form) -> None:
+        if element.name is not None and self.form is None:
+            self.form = Found(element.name, element.start, element.end, element.repaired)
+        self.form_unit = self.form_unit or element.unit
+        self.form_route = self.form_route or element.route
+
+    # --- doses --------------------------------------------------------------------------------
+
+    def branch(self) -> _Step:
+        """A further part of the same step: another dose at another moment."""
+        self.steps.append(_Step(linked=True))
+        return self.step
+
+    @property
+    def closed(self) -> bool:
+        """Whether the step at hand has a dose and its timing, so that a dose begins a new one."""
+        step = self.step
+        dosed = step.dose is not None or self.provisional is not None and len(self.steps) == 1
+        return dosed and (step.timed or bool(step.condition))
+
+    def take_amount(self, amount: Amount, rest: Sequence[Element]) -> None:
+        if amount.strength:
+            self.set_strength(strength_of(amount.strength, amount.per), amount)
+        if self.is_strength(amount, rest):
+            value = strength_of([Part(amount.low, amount.unit)])
+            self.set_strength(value, amount)
+            if self.step.dose is None:
+                self.provisional = amount
+            return
+        step = self.step
+        if step.dose is not None and not self.closed:
+            if self.same_as_strength(amount):
+                return
+            if step.dose.kind == "number" and amount.kind == "number":
+                self.unexplained.append(self.text[amount.start : amount.end])
+                return
+            if step.moment_first or step.condition_first or step.needed:
+                step = self.branch()
+            else:
+                self.doubts.append("Deux doses pour la même prise.")
+                return
+        elif self.closed:
+            if amount.kind == "number" and not self.continues(rest):
+                # a number left alone behind a complete dosage, often a count of boxes cut off
+                self.unexplained.append(self.text[amount.start : amount.end])
+                return
+            if step.dose is None and self.provisional is not None and not self.distinct(amount):
+                # "500 mg matin et soir 1 cp": the dose comes after its moments
+                pass
+            else:
+                step = self.branch()
+        step.dose = amount
+
+    def distinct(self, amount: Amount) -> bool:
+        """Whether an amount speaks of another intake than the strength before it."""
+        return amount.kind == "measure"
+
+    def continues(self, rest: Sequence[Element]) -> bool:
+        """Whether timing follows a bare number, so that it is a dose."""
+        for element in rest:
+            if isinstance(element, Mark):
+                continue
+            return isinstance(element, When | Rate | Clock | Days | Course | Event | Once | Need)
+        return False
+
+    def is_strength(self, amount: Amount, rest: Sequence[Element]) -> bool:
+        """Whether an amount gives the strength of the medicine (and perhaps the dose too)."""
+        if self.strength is not None or amount.per_kg or amount.high is not None:
+            return False
+        if len(self.steps) > 1 and not self.step.linked:
+            return False
+        if amount.kind == "measure":
+            if amount.unit in _VOLUME or self.insulin and amount.unit in ("UI", "MUI"):
+                return False
+            return True
+        if amount.kind != "number" or self.step.dose is not None or self.step.timed:
+            return False
+        if amount.low in self.strengths and amount.low >= 5:
+            return True
+        following = next((e for e in rest if not isinstance(e, Mark)), None)
+        if isinstance(following, Amount | Scheme | Form) and amount.low >= 5:
+            return True
+        return amount.low >= 15
+
+    def same_as_strength(self, amount: Amount) -> bool:
+        if self.strength is None or len(self.strength.value.parts) != 1:
+            return False
+        part = self.strength.value.parts[0]
+        return part.value == amount.low and part.unit == amount.unit
+
+    def set_strength(self, value: Strength, element: Element) -> None:
+        if self.strength is None:
+            self.strength = Found(value, element.start, element.end, element.repaired)
+        elif self.strength.value != value:
+            self.doubts.append("Deux dosages différents pour le même médicament.")
+
+    def take_strong(self, element: Strong) -> None:
+        value = strength_of(element.parts, element.per)
+        if self.strength is None:
+            self.multiple = True
+        self.set_strength(value, element)
+
+    def take_scheme(self, scheme: Scheme, rest: Sequence[Element]) -> None:
+        """Splits a scheme into its moments, or into the days of a taper."""
+        unit = scheme.unit or self.form_unit or ""
+        if self.closed:
+            self.branch()
+        step = self.step
+        if step.dose is not None:
+            unit = unit or step.dose.unit
+            if step.dose.low != 1:
+                self.doubts.append("Schéma de prises et dose à la fois.")
+            step.dose = None
+        if self.insulin and not unit:
+            unit = "UI"
+        values = scheme.values
+        falling = all(a > b for a, b in zip(values, values[1:], strict=False)) and values[-1] > 0
+        tapering = any("dégressi" in i or "progressi" in i for i in step.instructions) or any(
+            isinstance(e, Instruction) and "dégressi" in e.text for e in rest
+        )
+        kind: Literal["count", "measure", "number"]
+        kind = "number" if not unit else "measure" if unit in _MASS | _VOLUME else "count"
+        if falling and (len(values) > 3 or tapering) or len(values) > 4:
+            self.taper(values, unit, kind, scheme, rest)
+            return
+        codes = ("MORN", "NOON", "EVE", "HS")
+        grouped: dict[Decimal, list[str]] = {}
+        for value, code in zip(values, codes, strict=False):
+            if value:
+                grouped.setdefault(value, []).append(code)
+        base = self.step
+        for index, (value, moments) in enumerate(grouped.items()):
+            part = base if index == 0 else self.branch()
+            part.dose = Amount(value, None, unit, kind, start=scheme.start, end=scheme.end)
+            part.whens = moments
+            part.covers(scheme)
+
+    def taper(
+        self,
+        values: tuple[Decimal, ...],
+        unit: str,
+        kind: Literal["count", "measure", "number"],
+        scheme: Scheme,
+        rest: Sequence[Element],
+    ) -> None:
+        """`4-3-2-1`: as many steps, each as long as the line says, else a day."""
+        length: Time | None = None
+        for element in rest:
+            if isinstance(element, Bounds) and element.time is not None:
+                length = element.time
+                break
+        day = Time(Decimal(1), None, "d")
+        if length is not None and length.high is None and length.low % len(values) == 0:
+            day = replace(length, low=length.low / len(values))
+        for index, value in enumerate(values):
+            if index:
+                self.steps.append(_Step())
+            self.step.dose = Amount(value, None, unit, kind, start=scheme.start, end=scheme.end)
+            self.step.rate = Rate(None, None, Decimal(1), None, "d")
+            self.step.bounds = day
+            self.step.spread = True
+            self.step.covers(scheme)
+
+    # --- timing -------------------------------------------------------------------------------
+
+    def take_rate(self, rate: Rate) -> None:
+        step = self.step
+        if step.rate is None:
+            if rate.bare and self.closed and step.dose is not None and step.whens:
+                # "1 matin 1/j": nothing new is said
+                pass
+            step.rate = rate
+            return
+        old = step.rate
+        if rate.split:
+            step.rate = replace(old, count=rate.count, count_max=rate.count_max, split=True)
+            if old.count is not None and old.count != rate.count:
+                self.doubts.append("Deux fréquences sur la même ligne.")
+            return
+        if old.period is None and rate.count is None:
+            step.rate = replace(old, period=rate.period, unit=rate.unit)
+            return
+        if old.count is None and rate.period is None:
+            step.rate = replace(old, count=rate.count, count_max=rate.count_max)
+            return
+        if old.count is None and rate.unit == old.unit and rate.period == old.period:
+            step.rate = rate
+            return
+        if rate.count is None and rate.unit == old.unit:
+            return
+        if (
+            rate.unit in ("d", "wk", "mo")
+            and rate.count == 1
+            and old.count is not None
+            and old.unit in ("d", None)
+            and self.text[rate.start : rate.start + 1] == "/"
+            and rate.period is not None
+            and step.bounds is None
+        ):
+            step.bounds = Time(rate.period, None, rate.unit, start=rate.start, end=rate.end)
+            return
+        if _per_day(old) == _per_day(rate):
+            return
+        if rate.count == 1 and rate.unit in ("d", "wk") and old.unit == "d":
+            step.cycle = Cycle(self.text[rate.start : rate.end], start=rate.start, end=rate.end)
+            return
+        self.doubts.append("Deux fréquences sur la même ligne.")
+
+    def take_moment(self, element: When | Clock) -> None:
+        step = self.step
+        dosed = step.dose is not None
+        if step.moment_first and dosed and (step.whens or step.times):
+            step = self.branch()
+            step.moment_first = True
+            dosed = False
+        elif not dosed and not step.timed and (self.provisional is None or len(self.steps) > 1):
+            step.moment_first = True
+        elif not dosed and not step.timed and self.provisional is not None:
+            # "500 mg matin 1 cp soir 2 cp" begins with its moments as well
+            step.moment_first = True
+        if isinstance(element, Clock):
+            step.times = (*step.times, *element.times)
+            return
+        step.offset = element.offset if element.offset is not None else step.offset
+        step.all_meals = step.all_meals or element.all_meals
+        for code in element.codes:
+            if code not in step.whens:
+                step.whens.append(code)
+
+    def take_bounds(self, bounds: Bounds) -> None:
+        step = self.step
+        if step.spread:
+            return
+        if bounds.time is None:
+            step.bounds_text = step.bounds_text or bounds.text
+            return
+        if step.bounds is not None and step.bounds.low != bounds.time.low:
+            self.doubts.append("Deux durées sur la même ligne.")
+            return
+        step.bounds = bounds.time
+
+    def take_course(self, course: Course) -> None:
+        if self.step.course is not None or (
+            self.closed and self.step.course is None and self.step.bounds is not None
+        ):
+            self.steps.append(_Step())
+        self.step.course = course
+
+    def take_cycle(self, cycle: Cycle) -> None:
+        step = self.step
+        if cycle.pause is not None:
+            if step.bounds is None and len(self.steps) > 1 and self.steps[-2].bounds is not None:
+                self.steps.pop()
+                step = self.step
+            if step.bounds is not None:
+                text = self.text[step.bounds.start : cycle.end].strip()
+                step.cycle = replace(cycle, text=text)
+                step.bounds = None
+                return
+            step.cycle = cycle
+            return
+        if cycle.parity and step.cycle is not None and step.dose is not None:
+            step = self.branch()
+        step.cycle = cycle
+
+    def take_need(self, need: Need) -> None:
+        step = self.step
+        if need.condition:
+            if step.condition and (step.dose is not None or step.condition_first):
+                step = self.branch()
+                step.condition_first = True
+            elif step.dose is None and not step.timed:
+                step.condition_first = True
+            step.condition = need.condition
+            step.covers(need)
+            return
+        step.needed = True
+        step.reason = step.reason or need.reason
+
+    def take_maximum(self, maximum: Maximum) -> None:
+        step = self.step
+        if maximum.amount is not None:
+            step.maximum = maximum
+            return
+        # "4 g/j maximum": what stands before is the limit
+        if step.rate is not None and step.rate.count is not None and not step.rate.split:
+            count = Amount(step.rate.count_max or step.rate.count, None, "", "number")
+            period = Time(step.rate.period or Decimal(1), None, step.rate.unit or "d")
+            step.maximum = Maximum(count, period, times=not step.rate.bare)
+            step.rate = None
+            if step.linked and step.dose is None:
+                self.merge_maximum()
+            return
+        if step.dose is not None and step.rate is not None:
+            period = Time(step.rate.period or Decimal(1), None, step.rate.unit or "d")
+            limit = replace(step.dose, low=step.dose.high or step.dose.low, high=None)
+            step.maximum = Maximum(limit, period)
+            if step.linked:
+                step.dose = None
+                self.merge_maximum()
+            elif step.dose.high is None:
+                step.rate, step.dose = None, None
+            return
+        self.doubts.append("Maximum sans valeur.")
+
+    def merge_maximum(self) -> None:
+        """Gives the maximum that was taken for a step of its own to the step before."""
+        extra = self.steps.pop()
+        self.step.maximum = extra.maximum
+        self.step.needed = self.step.needed or extra.needed
+        self.step.end = max(self.step.end, extra.end)
+
+    def take_interval(self, interval: Interval) -> None:
+        step = self.step
+        if interval.time is not None:
+            step.interval = interval.time
+        elif step.rate is not None and step.rate.unit == "h" and step.rate.period is not None:
+            step.interval = Time(step.rate.period, None, "h")
+        else:
+            self.doubts.append("Intervalle sans valeur.")
+
+    def alternate(self, element: Alternating) -> None:
+        """Two doses that take turns: each every other day."""
+        every_other = Rate(Decimal(1), None, Decimal(2), None, "d")
+        if self.step.rate is None or _per_day(self.step.rate) == 1:
+            self.step.rate = every_other
+        self.steps.append(_Step(rate=every_other))
+        self.step.covers(element)
+
+    # --- the result ---------------------------------------------------------------------------
+
+    def result(self) -> Prescribed:
+        if self.provisional is not None and self.steps[0].dose is None and not self.multiple:
+            first = self.steps[0]
+            if self.states_dose(first):
+                first.dose = self.provisional
+                first.covers(self.provisional)
+        self.implicit_one()
+        steps = self.grouped([step for step in self.steps if self.says(step)])
+        self.share(steps)
+        dosages = tuple(
+            self.dosage(step, sequence) for sequence, step in enumerate(steps, start=1)
+        )
+        whole: Found[tuple[Dosage, ...]] | None = None
+        if dosages:
+            starts = [step.start for step in steps if step.start is not None]
+            whole = Found(
+                dosages, min(starts), max(step.end for step in steps), self.repaired
+            )
+        if self.form is None:
+            self.form = self.form_of_unit(steps)
+        doubts = list(self.doubts)
+        if self.repaired:
+            doubts.append("Orthographe restituée par le programme.")
+        meaningful = [word for word in self.unexplained if any(c.isalnum() for c in word)]
+        if meaningful:
+            doubts.append("Mots non interprétés : " + ", ".join(dict.fromkeys(meaningful)) + ".")
+        return Prescribed(
+            steps=whole,
+            strength=self.strength,
+            form=self.form,
+            unexplained=tuple(meaningful),
+            doubts=tuple(dict.fromkeys(doubts)),
+            **self.found,  # type: ignore[arg-type]
+        )
+
+    def states_dose(self, step: _Step) -> bool:
+        """Whether a line without another dose means its strength to be the dose."""
+        return step.timed or step.needed or step.maximum is not None or bool(step.condition)
+
+    def implicit_one(self) -> None:
+        """`1/j` counts units: one of them, so many times."""
+        for step in self.steps:
+            rate = step.rate
+            if rate is None or not rate.bare or rate.count is None:
+                continue
+            provisional = step.dose is not None and step.dose is self.provisional
+            if step.dose is None or provisional:
+                unit = self.form_unit or ""
+                kind: Literal["count", "number"] = "count" if unit else "number"
+                step.dose = Amount(Decimal(1), None, unit, kind, start=rate.start, end=rate.end)
+        if self.multiple and self.steps[0].dose is None and self.states_dose(self.steps[0]):
+            unit = self.form_unit or ""
+            at = self.steps[0].start or 0
+            self.steps[0].dose = Amount(
+                Decimal(1), None, unit, "count" if unit else "number", start=at, end=at
+            )
+
+    def says(self, step: _Step) -> bool:
+        return step.start is not None and bool(
+            step.dose is not None
+            or step.timed
+            or step.needed
+            or step.maximum is not None
+            or step.instructions
+            or step.condition
+            or step.bounds_text
+            or step.route
+            or step.site
+            or step.interval is not None
+        )
+
+    def grouped(self, steps: list[_Step]) -> list[_Step]:
+        """Parts with the same dose at different moments become one step."""
+        result: list[_Step] = []
+        for step in steps:
+            last = result[-1] if result else None
+            if (
+                last is not None
+                and step.linked
+                and _same_dose(last.dose, step.dose)
+                and last.rate is None
+                and step.rate is None
+                and not (last.bounds or last.condition or step.condition or last.event)
+                and not (step.event or step.course or last.course or last.count or step.count)
+                and (last.whens and step.whens or last.times and step.times)
+                and (not step.days or step.days == last.days)
+            ):
+                last.whens += [code for code in step.whens if code not in last.whens]
+                last.times = (*last.times, *step.times)
+                last.bounds, last.bounds_text = step.bounds, last.bounds_text or step.bounds_text
+                last.needed, last.reason = last.needed or step.needed, last.reason or step.reason
+                last.maximum = last.maximum or step.maximum
+                last.interval = last.interval or step.interval
+                last.route, last.site = last.route or step.route, last.site or step.site
+                last.instructions += step.instructions
+                last.end = max(last.end, step.end)
+            else:
+                result.append(step)
+        return result
+
+    def share(self, steps: list[_Step]) -> None:
+        """Gives linked parts what was said once for all: duration, route, place."""
+        for index in range(len(steps) - 1, 0, -1):
+            step, before = steps[index], steps[index - 1]
+            if step.linked and before.bounds is None and not before.spread and before.whens:
+                before.bounds = step.bounds
+                before.bounds_text = before.bounds_text or step.bounds_text
+        for before, step in zip(steps, steps[1:], strict=False):
+            step.route = step.route or before.route
+            step.site = step.site or before.site
+            if step.dose is None and step.linked:
+                continue
+            if step.dose is not None and step.dose.kind == "number" and before.dose is not None:
+                if before.dose.kind != "number" and before.dose is not self.provisional:
+                    step.dose = replace(
+                        step.dose, unit=before.dose.unit, kind=before.dose.kind
+                    )
+
+    def form_of_unit(self, steps: list[_Step]) -> Found[str] | None:
+        units = vocabulary().units
+        for step in steps:
+            if step.dose is not None and step.dose.unit in units:
+                name = units[step.dose.unit].form
+                if name is not None:
+                    return Found(name, step.dose.start, step.dose.end, step.dose.repaired)
+        return None
+
+    def dosage(self, step: _Step, sequence: int) -> Dosage:
+        dose = step.dose
+        split = step.rate is not None and step.rate.split
+        if dose is not None and split and step.rate is not None and step.rate.count:
+            share = dose.low / step.rate.count
+            if dose.high is None and share == share.quantize(Decimal("0.001")):
+                dose = replace(dose, low=share)
+            else:
+                step.instructions.append(f"en {step.rate.count} prises")
+                step.rate = replace(step.rate, count=None, split=False)
+        if (
+            dose is not None
+            and dose.unit in _ONE_AT_A_TIME
+            and step.rate is not None
+            and step.rate.count is None
+            and step.rate.period == 1
+            and dose.low == int(dose.low)
+            and dose.low > 1
+        ):
+            step.rate = replace(step.rate, count=dose.low, count_max=dose.high)
+            dose = replace(dose, low=Decimal(1), high=None)
+        route = step.route
+        unit = vocabulary().units.get(dose.unit) if dose is not None else None
+        route = route or (unit.route if unit is not None else None) or self.form_route
+        start = step.start or 0
+        return Dosage(
+            sequence=sequence,
+            text=self.text[start : step.end].strip(" ,;:-"),
+            dose=None if dose is None else self.dose(dose),
+            dose_per_kg=dose is not None and dose.per_kg,
+            timing=self.timing(step),
+            as_needed=step.needed,
+            as_needed_for=step.reason,
+            max_dose=self.limit(step.maximum, dose),
+            min_interval=(
+                None
+                if step.interval is None
+                else _time_quantity(step.interval.low, step.interval.unit)
+            ),
+            route=None if route is None else route_code(route),
+            site=step.site,
+            condition=step.condition,
+            additional=tuple(dict.fromkeys(step.instructions)),
+        )
+
+    def dose(self, dose: Amount) -> Quantity | Range:
+        low = quantity(dose.low, dose.unit)
+        if dose.high is None:
+            return low
+        return Range(low=low, high=quantity(dose.high, dose.unit))
+
+    def limit(self, maximum: Maximum | None, dose: Amount | None) -> Ratio | None:
+        if maximum is None or maximum.amount is None:
+            return None
+        amount = maximum.amount
+        value, unit = amount.low, amount.unit
+        if amount.kind == "number" and dose is not None:
+            unit = dose.unit
+            if maximum.times or dose.kind == "measure":
+                value = value * (dose.high or dose.low)
+        elif amount.kind == "number":
+            unit = self.form_unit or ""
+        period = maximum.period or Time(Decimal(1), None, "d")
+        return Ratio(
+            numerator=quantity(value, unit),
+            denominator=_time_quantity(period.low, period.unit),
+        )
+
+    def timing(self, step: _Step) -> Timing | None:
+        whens = _with_meals(step.whens)
+        frequency: Decimal | None = None
+        frequency_max: Decimal | None = None
+        period: Decimal | None = None
+        period_max: Decimal | None = None
+        unit: PeriodUnit | None = None
+        cycle = step.cycle.text if step.cycle is not None else ""
+        intakes = len(whens) or len(step.times)
+        if whens and all(code in ("AC", "PC", "C") for code in whens):
+            intakes = 3 if step.all_meals else 0
+        if step.rate is not None:
+            rate = step.rate
+            period, period_max = rate.period or Decimal(1), rate.period_max
+            unit = rate.unit or "d"
+            frequency, frequency_max = rate.count, rate.count_max
+            if frequency is None:
+                daily = unit == "d" and period == 1
+                frequency = Decimal(intakes) if daily and intakes else Decimal(1)
+            elif intakes > 1 and frequency == 1 and unit == "d" and period == 1:
+                frequency = Decimal(intakes)
+                self.doubts.append("Fréquence et moments de prise ne s'accordent pas.")
+            elif intakes > frequency and unit == "d" and period == 1:
+                self.doubts.append("Fréquence et moments de prise ne s'accordent pas.")
+        elif intakes:
+            frequency, period, unit = Decimal(intakes), Decimal(1), "d"
+        if step.days and unit in (None, "d") and (period is None or period == 1):
+            if frequency is None or frequency == 1:
+                frequency, period, unit = Decimal(len(step.days)), Decimal(1), "wk"
+        if step.cycle is not None and step.cycle.on is not None and step.cycle.of is not None:
+            daily = frequency is None or frequency == 1 and unit == "d" and period == 1
+            on, of = step.cycle.on, step.cycle.of
+            if step.cycle.unit == "d" and daily and on == 1:
+                frequency, period, unit, cycle = Decimal(1), of, "d", ""
+            elif step.cycle.unit == "d" and daily and of == 7 and on < 7:
+                frequency, period, unit, cycle = on, Decimal(1), "wk", ""
+        if step.cycle is not None and step.cycle.parity:
+            frequency, period, unit = Decimal(1), Decimal(2), "d"
+        bounds = None if step.bounds is None else duration_quantity(step.bounds)
+        text, start_day, event = step.bounds_text, None, step.event
+        count = step.count
+        if step.course is not None:
+            course = step.course
+            if course.days:
+                count = count or len(course.days)
+                event = event or course.text
+            else:
+                start_day = course.first
+                text = text or course.text
+                length = course.length
+                if length is None and course.last is not None:
+                    length = course.last - course.first + 1
+                if bounds is None and length is not None:
+                    bounds = _time_quantity(Decimal(length), "d")
+        if step.all_meals and frequency is None:
+            frequency, period, unit = Decimal(3), Decimal(1), "d"
+        if not any([frequency, whens, step.times, step.days, bounds, text, cycle, event, count]):
+            return None
+        return Timing(
+            frequency=None if frequency is None else int(frequency),
+            frequency_max=None if frequency_max is None else int(frequency_max),
+            period=None if period is None else _plain(period),
+            period_max=None if period_max is None else _plain(period_max),
+            period_unit=unit,
+            when=tuple(whens),
+            offset=step.offset,
+            day_of_week=step.days,
+            time_of_day=step.times,
+            count=count,
+            bounds=bounds,
+            bounds_text=text,
+            cycle=cycle,
+            event=event,
+            start_day=start_day,
+        )
+
+
+def _with_meals(codes: list[str]) -> list[str]:
+    """Moments and meals said of the same intake put together: morning + before meals = ACM."""
+    general = [code for code in codes if code in ("AC", "PC", "C")]
+    moments = [code for code in codes if code in _MEAL_MOMENTS.values()]
+    if general and moments:
+        suffixes = {moment: suffix for suffix, moment in _MEAL_MOMENTS.items()}
+        return [
+            general[0] + suffixes[code] if code in suffixes else code
+            for code in codes
+            if code not in general
+        ]
+    at_meals = {
+        _MEAL_MOMENTS[code[-1]] for code in codes if len(code) > 1 and code[:-1] in ("AC", "PC", "C")
+    }
+    return [code for code in codes if code not in at_meals]
+
+
+def _same_dose(one: Amount | None, other: Amount | None) -> bool:
+    if one is None or other is None:
+        return False
+    alike = one.unit == other.unit or not one.unit or not other.unit
+    return one.low == other.low and one.high == other.high and alike
+
+
+def _per_day(rate: Rate) -> Decimal | None:
+    """Intakes a day, where the period is in hours or days."""
+    hours = {"h": Decimal(1), "d": Decimal(24), "wk": Decimal(168)}.get(rate.unit or "d")
+    if hours is None or rate.period is None:
+        return None
+    return (rate.count or Decimal(1)) * 24 / (rate.period * hours)

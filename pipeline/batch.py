@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dask
 from distributed import Client, Future, LocalCluster, as_completed
@@ -21,8 +23,9 @@ from distributed.security import Security
 
 from pipeline import __version__
 from pipeline.config import Settings
-from pipeline.errors import FileChanged, InputError, PageCrashed, RepriseError, UnreadablePage
-from pipeline.intake.inbox import Listing, list_inbox
+from pipeline.errors import InputError, PageCrashed, RepriseError, UnreadablePage
+from pipeline.fhir.serialising import dumps
+from pipeline.intake.inbox import Listing, list_inbox, read
 from pipeline.intake.scanning import inspect
 from pipeline.intake.splitting import split
 from pipeline.model import Document, Scan
@@ -57,6 +60,8 @@ DASK = {
     "distributed.comm.timeouts.connect": "60s",
     "distributed.logging": {"distributed": "critical", "bokeh": "critical"},
 }
+# A run looks again for files that were still being written, this many times their patience long.
+PATIENCES = 2
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -110,7 +115,7 @@ def plan(inbox: Path, out: Path, settings: Settings) -> Plan:
     refused = [(file.origin, file.error) for file in listing.refused]
     for file in listing.ready:
         try:
-            scan = inspect(_read_stable(file.path), file.origin, settings)
+            scan = inspect(read(file, settings), file.origin, settings)
         except InputError as error:
             refused.append((file.origin, error))
         else:
@@ -135,15 +140,20 @@ def run(
     """
     ledger = Ledger(ledger_path(out))
     try:
-        listing = list_inbox(inbox, settings)
-        _take_in(ledger, listing, out, settings)
-        work = _Work(ledger, out, settings, keep_intermediate, listener)
-        tasks = work.open_tasks(fresh)
-        if tasks:
-            with _workers(min(jobs, len(tasks))) as client:
-                work.carry_out(client, tasks)
-        work.report_progress()
-        return listing
+        deadline = time.monotonic() + PATIENCES * settings.patience_seconds
+        while True:
+            listing = list_inbox(inbox, settings)
+            _take_in(ledger, listing, out, settings)
+            work = _Work(ledger, out, settings, keep_intermediate, listener)
+            tasks = work.open_tasks(fresh)
+            if tasks:
+                with _workers(min(jobs, len(tasks))) as client:
+                    work.carry_out(client, tasks)
+            work.report_progress()
+            if not listing.waiting or time.monotonic() > deadline:
+                return listing
+            fresh = False
+            time.sleep(settings.stable_seconds)
     finally:
         ledger.close()
 
@@ -189,7 +199,7 @@ def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) ->
         ledger.refuse_path(refused.origin, refused.error)
     for file in listing.ready:
         try:
-            data = _read_stable(file.path)
+            data = read(file, settings)
         except InputError as error:
             ledger.refuse_path(file.origin, error)
             continue
@@ -205,19 +215,6 @@ def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) ->
             keep_original(out, scan.sha256, data)
             ledger.take(scan)
     ledger.forget_refusals(overcome)
-
-
-def _read_stable(path: Path) -> bytes:
-    """The file's bytes; raises `FileChanged` when it changes or goes while it is read."""
-    try:
-        before = path.stat()
-        data = path.read_bytes()
-        after = path.stat()
-    except OSError as error:
-        raise FileChanged from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise FileChanged
-    return data
 
 
 # --- carrying out -----------------------------------------------------------------------------
@@ -288,7 +285,7 @@ class _Work:
 
     def carry_out(self, client: Client, tasks: list[_Task]) -> None:
         """Run all tasks, and those that they lead to, until none is open."""
-        running: dict[Future, _Task] = {}
+        running: dict[Future[Any], _Task] = {}
         finished = as_completed(raise_errors=False)
 
         def start(task: _Task) -> None:
@@ -309,7 +306,7 @@ class _Work:
     def report_progress(self) -> None:
         self._listener(Progress(self._done, self._total, self._failed, self._documents))
 
-    def _submit(self, client: Client, task: _Task) -> Future:
+    def _submit(self, client: Client, task: _Task) -> Future[Any]:
         match task:
             case _PageTask(scan, number):
                 path = original_path(self._out, scan.sha256)
@@ -328,7 +325,7 @@ class _Work:
                     _draft_document_at, path, document, self._settings, pure=False, priority=10
                 )
 
-    def _settle(self, task: _Task, future: Future) -> list[_Task]:
+    def _settle(self, task: _Task, future: Future[Any]) -> list[_Task]:
         """Enter one task's result; returns the tasks that it makes possible."""
         error: BaseException | None = None
         try:
@@ -406,7 +403,8 @@ class _Work:
         return [_DocumentTask(document) for document in result.documents]
 
     def _drafted(self, task: _DocumentTask, result: DocumentResult) -> None:
-        write_json(draft_path(self._out, task.document.id), result.bundle)
+        text = dumps(result.bundle, indent=1) + "\n"
+        write_atomically(draft_path(self._out, task.document.id), text.encode())
         self._ledger.document_done(task.document, result.extraction, self._drafts)
         self._documents += 1
 

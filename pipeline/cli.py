@@ -6,7 +6,6 @@ Exit statuses: 0 done; 2 the command cannot be carried out; 3 done, with somethi
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -116,7 +115,8 @@ def extract(
     ] = None,
 ) -> None:
     """Passe un texte à l'extraction et affiche le brouillon FHIR (une ligne par document)."""
-    from pipeline.extraction.pipeline import document_from_text
+    from pipeline.extraction.evidence import document_from_text
+    from pipeline.fhir.serialising import dumps
     from pipeline.runner import draft_from_document
 
     if (text is None) == (lines is None):
@@ -128,7 +128,7 @@ def extract(
     for body in [content] if text is not None else content.splitlines():
         document = document_from_text(body)
         bundle = draft_from_document(document, body.encode(), settings).bundle
-        typer.echo(json.dumps(bundle, ensure_ascii=False, indent=None if lines else 1))
+        typer.echo(dumps(bundle, indent=None if lines else 1))
 
 
 def _read_text(source: str) -> str:

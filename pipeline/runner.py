@@ -10,19 +10,20 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
 
 from pipeline import __version__
 from pipeline.config import Settings
-from pipeline.errors import BundleError
 from pipeline.extraction.pipeline import extract
-from pipeline.fhir.checking import problems
-from pipeline.fhir.drafting import Attachment, draft
+from pipeline.fhir.checking import ensure_sound
+from pipeline.fhir.drafting import draft
+from pipeline.fhir.paper import Attachment
 from pipeline.imaging.decoding import decode
 from pipeline.imaging.preparing import prepare
+from pipeline.intake.excerpt import excerpt
 from pipeline.model import Document, Extraction, Page, Scan, Step
 from pipeline.ocr.reading import read_page
 from pipeline.raster import Raster
@@ -78,10 +79,19 @@ def draft_from_document(document: Document, data: bytes, settings: Settings) -> 
     extraction = extraction.model_copy(
         update={"steps": (*extraction.steps, step("extraction", settings))}
     )
-    bundle = draft(extraction, document, Attachment.of(document.scan, data), settings)
-    if found := problems(bundle):
-        raise BundleError(f"{BundleError.sentence} ({found[0].rule})")
+    bundle = draft(extraction, document, _attachment(document, data), settings)
+    ensure_sound(bundle)
     return DocumentResult(extraction=extraction, bundle=bundle)
+
+
+def _attachment(document: Document, data: bytes) -> Attachment:
+    """The scan, or only this document's pages of it: no record receives another's pages."""
+    scan = document.scan
+    if len(document.pages) < scan.page_count:
+        data = excerpt(data, scan.media_type, document.page_numbers)
+    return Attachment(
+        data=data, media_type=scan.media_type, title=PurePosixPath(scan.origins[0]).name
+    )
 
 
 def step(room: str, settings: Settings) -> Step:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import string
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class LanguageModel:
         backoffs: npt.NDArray[np.uint8],
         order: int,
     ) -> None:
-        self._keys = memoryview(np.ascontiguousarray(keys))
+        self._keys = array("Q", np.ascontiguousarray(keys).tobytes())
         self._last = (keys & np.uint64(255)).astype(np.intp)
         self._scores = costs.astype(np.float32) / -16
         self._backoffs = backoffs.astype(np.float32) / -16

@@ -156,7 +156,7 @@ class HandwritingRecogniser:
         self._session = onnxruntime.InferenceSession(
             str(weights / "handwriting.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        self._model = LanguageModel.load(weights / "language.npz")
+        self.model = LanguageModel.load(weights / "language.npz")
         self.calibration = Calibration.load(weights / "calibration.json")
 
     @property
@@ -188,7 +188,7 @@ class HandwritingRecogniser:
 
     def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
         """Readings of a line with the language model, best first."""
-        return beam_search(log_probs, self._model, self.calibration.decoding)
+        return beam_search(log_probs, self.model, self.calibration.decoding)
 
     def read(self, grey: Pixels, lexicon: Lexicon | None = None) -> Reading:
         """Reads one grey line image, dark ink on light paper."""
@@ -214,7 +214,7 @@ class HandwritingRecogniser:
     def _span(
         self, log_probs: LogProbs, slot: Slot, start: float, end: float, lexicon: Lexicon | None
     ) -> Span:
-        confidence = self.calibration.word(word_features(log_probs, slot, self._model))
+        confidence = self.calibration.word(word_features(log_probs, slot, self.model))
         kept = [place for place, symbol in enumerate(slot.text) if symbol != STRUCK]
         text = "".join(slot.text[place] for place in kept)
         shown = symbol_posteriors(log_probs, slot)

@@ -24,11 +24,11 @@ def ink_of(grey: Grey) -> Ink:
     values = grey.astype(np.float32)
     paper, black = np.percentile(values, 75), np.percentile(values, 1)
     scaled = (paper - values) / max(float(paper - black), 25.0)
-    return np.clip(scaled, -0.3, 1.2).astype(np.float32)
+    return np.asarray(np.clip(scaled, -0.3, 1.2), np.float32)
 
 
 def fitted(ink: Ink, stretch: float = STRETCH) -> Ink:
-    """Ink scaled to the recogniser's height, with a pixel of paper above and below and `SIDE` beside."""
+    """Ink at the recogniser's height, a pixel of paper above and below and `SIDE` beside."""
     inner = HEIGHT - 2
     width = max(16, round(ink.shape[1] * inner / ink.shape[0] * stretch))
     scaled = cv2.resize(ink, (width, inner), interpolation=cv2.INTER_AREA)

@@ -1,1 +1,2 @@
-"""Training of the handwriting recogniser; needs the ``training`` extra (PyTorch), which nothing at run time does."""
+"""Training of the handwriting recogniser. Needs the ``training`` extra (PyTorch), which nothing at
+run time does."""

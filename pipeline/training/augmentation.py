@@ -1,14 +1,19 @@
 """Distortions of ink images that look like other pens, hands, papers, scanners and phones."""
 
+from typing import Any
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.ocr.ink import HEIGHT, STRETCH, Ink
 
 Random = np.random.Generator
+Picture = npt.NDArray[Any]
+"""An ink image, float32; OpenCV's signatures say less."""
 
 
-def _pen(ink: Ink, random: Random) -> Ink:
+def _pen(ink: Picture, random: Random) -> Picture:
     """A thicker or thinner pen."""
     draw = random.random()
     if draw < 0.15:
@@ -20,8 +25,8 @@ def _pen(ink: Ink, random: Random) -> Ink:
     return ink
 
 
-def _hand(ink: Ink, random: Random) -> Ink:
-    """Another size, slant, baseline and unsteadiness of the hand, resampled to the network's height."""
+def _hand(ink: Picture, random: Random) -> Picture:
+    """Another size, slant, baseline and steadiness of the hand, at the network's height."""
     height, width = ink.shape
     out_width = max(16, int(width * HEIGHT / height * STRETCH * random.uniform(0.78, 1.16)))
     filled = random.uniform(0.76, 1.0)  # part of the height that the line fills
@@ -49,7 +54,7 @@ def _hand(ink: Ink, random: Random) -> Ink:
     )  # fmt: skip
 
 
-def _paper(ink: Ink, random: Random) -> Ink:
+def _paper(ink: Picture, random: Random) -> Picture:
     """Ruled or squared paper, and ends of strokes from the lines above and below."""
     height, width = ink.shape
     if random.random() < 0.14:
@@ -69,7 +74,7 @@ def _paper(ink: Ink, random: Random) -> Ink:
     return ink
 
 
-def _camera(ink: Ink, random: Random) -> Ink:
+def _camera(ink: Picture, random: Random) -> Picture:
     """Blur, low resolution, compression, uneven light, pale ink, noise and small gaps."""
     height, width = ink.shape
     if random.random() < 0.15:
@@ -81,12 +86,12 @@ def _camera(ink: Ink, random: Random) -> Ink:
         )
         ink = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     if random.random() < 0.08:
-        grey = np.clip(255 - 200 * ink, 0, 255).astype(np.uint8)
+        grey: Picture = np.clip(255 - 200 * ink, 0, 255).astype(np.uint8)
         _, packed = cv2.imencode(
             ".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(15, 50))]
         )
-        grey = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
-        ink = ((255 - grey.astype(np.float32)) / 200).astype(np.float32)
+        unpacked = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.float32)
+        ink = (255 - unpacked) / 200
     if random.random() < 0.1:
         light = random.normal(0, 1, (2, 5)).astype(np.float32)
         ink = ink * (1 + 0.3 * cv2.resize(light, (width, height)))
@@ -103,4 +108,4 @@ def augmented(ink: Ink, random: Random) -> Ink:
     """A distorted copy of an ink image of any height, at the network's height."""
     out = _camera(_paper(_hand(_pen(ink, random), random), random), random)
     left, right = (int(side) for side in random.integers(2, 10, 2))
-    return np.pad(np.clip(out, -0.3, 1.3), ((0, 0), (left, right)))
+    return np.pad(np.clip(out, -0.3, 1.3), ((0, 0), (left, right))).astype(np.float32)

@@ -22,7 +22,7 @@ CACHE_HEIGHT = 64
 
 @dataclasses.dataclass(frozen=True)
 class LineImage:
-    """One row of a `lines.tsv`: its grey image (height ≤ 64), target text and where it comes from."""
+    """One row of a `lines.tsv`: grey image (height ≤ 64), target text, where it comes from."""
 
     file: str
     grey: Grey
@@ -34,20 +34,22 @@ class LineImage:
     @property
     def width(self) -> int:
         """Width at the network's height, before augmentation."""
-        return round(self.grey.shape[1] * HEIGHT / self.grey.shape[0] * STRETCH)
+        height, width = self.grey.shape
+        return round(width * HEIGHT / height * STRETCH)
 
 
 def read_lines(folder: Path) -> list[LineImage]:
-    """The lines of a folder with `lines.tsv` (columns file, text, page, source, writer, flags, raw)."""
+    """The lines of a folder's `lines.tsv` (file, text, page, source, writer, flags, raw)."""
     lines = []
     with (folder / "lines.tsv").open(encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
-            grey = cv2.imread(str(folder / row["file"]), cv2.IMREAD_GRAYSCALE)
-            if grey is None:
+            image = cv2.imread(str(folder / row["file"]), cv2.IMREAD_GRAYSCALE)
+            if image is None:
                 raise FileNotFoundError(folder / row["file"])
-            if grey.shape[0] > CACHE_HEIGHT:
-                width = max(1, round(grey.shape[1] * CACHE_HEIGHT / grey.shape[0]))
-                grey = cv2.resize(grey, (width, CACHE_HEIGHT), interpolation=cv2.INTER_AREA)
+            if image.shape[0] > CACHE_HEIGHT:
+                width = max(1, round(image.shape[1] * CACHE_HEIGHT / image.shape[0]))
+                image = cv2.resize(image, (width, CACHE_HEIGHT), interpolation=cv2.INTER_AREA)
+            grey: Grey = np.asarray(image, np.uint8)
             flags = frozenset(filter(None, row["flags"].split(",")))
             lines.append(
                 LineImage(
@@ -63,7 +65,7 @@ def read_lines(folder: Path) -> list[LineImage]:
 
 
 def trainable(line: LineImage) -> bool:
-    """Whether a line can teach: known symbols only, no insertion between lines, room for its text."""
+    """Whether a line can teach: known symbols, no insertion between lines, room for its text."""
     return (
         bool(line.text)
         and "insert" not in line.flags
@@ -77,7 +79,7 @@ def trainable(line: LineImage) -> bool:
 def weight(line: LineImage, progress: float) -> float:
     """How often a line is drawn, relative to an ordinary contemporary line.
 
-    The sentence that every volunteer repeats is thinned, and the older hands fade in the last third.
+    The sentence that every volunteer repeats is thinned; the older hands fade after three fifths.
     """
     by_source = {"copiste": 1.0, "mss20": 0.8, "synthetic": 1.0}
     old = 0.7 if progress < 0.6 else 0.25
@@ -133,7 +135,7 @@ def collated(images: Sequence[np.ndarray], texts: Sequence[str]) -> Batch:
 
 
 class Batches(Dataset[Batch]):
-    """The batches of one round, augmented; a batch's distortions depend on seed, round and place only."""
+    """The batches of one round, augmented; distortions depend on seed, round and place only."""
 
     def __init__(
         self, lines: Sequence[LineImage], batches: Sequence[Sequence[int]], seed: int, number: int

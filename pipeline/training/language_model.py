@@ -128,7 +128,7 @@ def build(
         seen = np.zeros(len(keys))
         for place, (model, _) in enumerate(models):
             if length == 1:
-                lower = np.full(len(keys), 1 / (len(CLASS_OF) + 1))
+                lower: Floats = np.full(len(keys), 1 / (len(CLASS_OF) + 1))
             else:
                 suffixes = keys & np.uint64((1 << 8 * (length - 1)) - 1)
                 lower = parts[place][_positions(keys_of[-1], suffixes)]
@@ -136,7 +136,8 @@ def build(
             own, counts = model.grams[length - 1]
             seen[_positions(keys, own)] += counts
         keys_of.append(keys)
-        mixed.append(sum(share * part for (_, share), part in zip(models, parts, strict=True)))
+        shares = np.array([share for _, share in models])
+        mixed.append(shares @ np.stack(parts))
         kept.append((seen >= minimum) | (length < 4))
     for length in range(order, 1, -1):
         # A kept n-gram's context is kept too: its back-off weight needs a place.
@@ -146,14 +147,15 @@ def build(
     backoffs = []
     for length in range(1, order + 1):
         keys = keys_of[length - 1]
-        backoff = np.ones(len(keys))
+        backoff: Floats = np.ones(len(keys))
         if length < order:
             longer, upper = keys_of[length][kept[length]], mixed[length][kept[length]]
-            suffixes = _positions(keys, longer & np.uint64((1 << 8 * length) - 1))
+            shorter = _positions(keys, longer & np.uint64((1 << 8 * length) - 1))
             places = _positions(keys, longer >> _BYTE)
             real = keys[places] == longer >> _BYTE
-            mass = np.bincount(places[real], upper[real], len(keys))
-            covered = np.bincount(places[real], mixed[length - 1][suffixes][real], len(keys))
+            mass = np.bincount(places[real], upper[real], len(keys)).astype(float)
+            below = mixed[length - 1][shorter][real]
+            covered = np.bincount(places[real], below, len(keys)).astype(float)
             backoff = np.maximum(1 - mass, 1e-4) / np.maximum(1 - covered, 1e-4)
         backoffs.append(backoff)
 

@@ -1,9 +1,10 @@
 """The PP-OCRv6 small recogniser as a PyTorch module, with the layers of its published ONNX graph.
 
-The network (PaddleOCR, Apache-2.0) has a depthwise-separable convolutional backbone, two transformer blocks
-and a linear CTC head. Its weights are read from the ONNX file that the rapidocr package carries, node by node in
-graph order; the head is cut from 18,710 classes to the symbols of :data:`pipeline.ocr.symbols.SYMBOLS`, keeping
-the rows of those it knew. :func:`write_onnx` puts trained weights back into the same graph.
+The network (PaddleOCR, Apache-2.0) has a depthwise-separable convolutional backbone, two
+transformer blocks and a linear CTC head. Its weights are read from the ONNX file that the rapidocr
+package carries, node by node in graph order; the head is cut from 18,710 classes to the symbols of
+:data:`pipeline.ocr.symbols.SYMBOLS`, keeping the rows of those it knew. :func:`write_onnx` puts
+trained weights back into the same graph.
 """
 
 import importlib.util
@@ -13,9 +14,9 @@ from typing import cast
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipeline.ocr.symbols import SYMBOLS
 
@@ -43,12 +44,13 @@ class SqueezeExcite(nn.Module):
         self.expand = nn.Conv2d(channels // 4, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = self.expand(F.relu(self.reduce(x.mean((2, 3), keepdim=True))))
-        return x * F.hardsigmoid(gate)
+        gate = self.expand(functional.relu(self.reduce(x.mean((2, 3), keepdim=True))))
+        return x * functional.hardsigmoid(gate)
 
 
 class Block(nn.Module):
-    """Depthwise 3 × 3, optional channel gate, pointwise expansion by two and back, residual where sizes allow."""
+    """Depthwise 3 × 3, optional channel gate, pointwise expansion by two and back; residual unless
+    the height is halved."""
 
     def __init__(self, channels: int, out: int, stride: int, gated: bool) -> None:
         super().__init__()
@@ -61,7 +63,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.gate(self.depthwise(x))
-        y = self.project(F.gelu(self.expand(x)))
+        y = self.project(functional.gelu(self.expand(x)))
         return x + y if self.residual else y
 
 
@@ -84,13 +86,18 @@ class Attention(nn.Module):
         q, k, v = (
             self.qkv(self.norm1(x)).reshape(batch, steps, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         )
-        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, steps, width)
+        mixed = (
+            functional.scaled_dot_product_attention(q, k, v)
+            .transpose(1, 2)
+            .reshape(batch, steps, width)
+        )
         x = x + self.drop(self.out(mixed))
-        return x + self.drop(self.down(F.silu(self.up(self.norm2(x)))))
+        return x + self.drop(self.down(functional.silu(self.up(self.norm2(x)))))
 
 
 class Recogniser(nn.Module):
-    """Images (batch, 1, 48, width), paper 1 and ink −1, to logits (batch, ceil(width / 8), classes), blank first."""
+    """Images (batch, 1, 48, width), paper 1 and ink −1, to logits (batch, time, classes), blank
+    first; a time step is eight columns."""
 
     def __init__(self, classes: int = len(SYMBOLS) + 1) -> None:
         super().__init__()
@@ -127,19 +134,23 @@ class Recogniser(nn.Module):
         self.drop = nn.Dropout(0.1)
         self.head = nn.Linear(120, classes)
 
+    def early(self) -> list[nn.Module]:
+        """The layers at high resolution: a sixth of the weights, a third of the work."""
+        return [self.stem1, self.stem2a, self.stem2b, self.stem3, self.stem4, *self.blocks[:4]]
+
     def features(self, x: Tensor) -> Tensor:
         """Images (batch, 1, 48, width) to features (batch, time, 120)."""
         x = x.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = F.relu(self.stem1(x))
-        y = F.relu(self.stem2a(F.pad(x, (0, 1, 0, 1))))
-        y = F.relu(self.stem2b(F.pad(y, (0, 1, 0, 1))))
-        x = F.max_pool2d(F.pad(x, (0, 1, 0, 1)), 2, 1)
-        x = F.relu(self.stem3(torch.cat((x, y), 1)))
-        x = self.blocks(F.relu(self.stem4(x)))
-        x = F.avg_pool2d(x, (3, 2))
-        short = F.silu(self.shortcut(x))
-        y = F.silu(self.reduce(x))
-        y = (y + F.silu(self.local(y))).squeeze(2).transpose(1, 2)
+        x = functional.relu(self.stem1(x))
+        y = functional.relu(self.stem2a(functional.pad(x, (0, 1, 0, 1))))
+        y = functional.relu(self.stem2b(functional.pad(y, (0, 1, 0, 1))))
+        x = functional.max_pool2d(functional.pad(x, (0, 1, 0, 1)), 2, 1)
+        x = functional.relu(self.stem3(torch.cat((x, y), 1)))
+        x = self.blocks(functional.relu(self.stem4(x)))
+        x = functional.avg_pool2d(x, (3, 2))
+        short = functional.silu(self.shortcut(x))
+        y = functional.silu(self.reduce(x))
+        y = (y + functional.silu(self.local(y))).squeeze(2).transpose(1, 2)
         y = self.norm(self.attention(y))
         return cast(Tensor, y + short.squeeze(2).transpose(1, 2))
 
@@ -148,7 +159,7 @@ class Recogniser(nn.Module):
 
 
 def _layers(net: Recogniser) -> list[nn.Conv2d | nn.Linear | nn.LayerNorm]:
-    """The module's layers with weights, in the order in which the graph computes them, the head last."""
+    """The module's layers with weights, in the order in which the graph computes them."""
     layers: list[nn.Conv2d | nn.Linear | nn.LayerNorm] = [
         net.stem1,
         net.stem2a,
@@ -174,7 +185,8 @@ def _layers(net: Recogniser) -> list[nn.Conv2d | nn.Linear | nn.LayerNorm]:
 
 
 def _slots(graph: onnx.GraphProto) -> list[tuple[str, tuple[str, ...]]]:
-    """Names of the initialisers of each layer in graph order: kind, then its weight and bias (and statistics)."""
+    """Each layer's kind and the names of its initialisers, in graph order: weight, bias, and the
+    statistics of a batch normalisation."""
     constants = {tensor.name for tensor in graph.initializer}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
@@ -206,13 +218,13 @@ def _slots(graph: onnx.GraphProto) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def characters_of(model: onnx.ModelProto) -> list[str]:
-    """The published network's classes, without the blank that comes first; the space is its last class."""
-    text = next(entry.value for entry in model.metadata_props if entry.key == "character")
+    """The published network's classes after the blank; the space is the last."""
+    text: str = next(entry.value for entry in model.metadata_props if entry.key == "character")
     return [*text.split("\n"), " "]
 
 
 def pretrained() -> Recogniser:
-    """The published network with its head cut to our symbols; rows of symbols that it lacks start at random."""
+    """The published network, its head cut to our symbols; unknown symbols' rows start at random."""
     model = onnx.load(str(published_graph()))
     values = {
         tensor.name: numpy_helper.to_array(tensor).copy() for tensor in model.graph.initializer
@@ -250,7 +262,7 @@ def pretrained() -> Recogniser:
 
 
 def write_onnx(net: Recogniser, path: Path) -> None:
-    """Writes the network's weights into the published graph, with our symbols in its metadata; output probabilities."""
+    """Writes the network's weights into the published graph, whose output is probabilities."""
     model = onnx.load(str(published_graph()))
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
 
@@ -278,8 +290,8 @@ def write_onnx(net: Recogniser, path: Path) -> None:
         if entry.key == "character":
             entry.value = "\n".join(SYMBOLS)
     model.doc_string = (
-        "Handwriting recogniser of Reprise, fine-tuned from PP-OCRv6 small (PaddleOCR, Apache-2.0) on French "
-        "handwriting (CC BY 4.0): see MODEL_CARD.md"
+        "Handwriting recogniser of Reprise, fine-tuned from PP-OCRv6 small (PaddleOCR, Apache-2.0) "
+        "on French handwriting (CC BY 4.0): see MODEL_CARD.md"
     )
     onnx.checker.check_model(model)
     onnx.save(model, str(path))

@@ -1,11 +1,12 @@
 """Fine-tunes the recogniser: ``python -m pipeline.training.train --lines DIR ... --out RUN``.
 
-Two CPU cores: ``torchrun --nproc-per-node 2 -m pipeline.training.train ...`` (one thread a process,
-gradients averaged). One GPU: a single process with ``--device cuda --workers 8 --columns 60000``.
+Two CPU cores: ``torchrun --nproc-per-node 2 -m pipeline.training.train ...`` (one thread a
+process, gradients averaged). One GPU: a single process with ``--device cuda --workers 8
+--columns 60000``.
 
-The run is the same for the same seed, data and ``--steps``; ``--minutes`` plans the learning rate by
-the clock instead, for a fixed budget on a busy machine. RUN holds ``checkpoint.pt`` (from which the
-same command goes on), ``curve.jsonl`` and, at the end, ``handwriting.onnx``.
+The run is the same for the same seed, data and ``--steps``; ``--minutes`` plans the learning rate
+by the clock instead, for a fixed budget on a busy machine. RUN holds ``checkpoint.pt`` (from which
+the same command goes on), ``curve.jsonl`` and, at the end, ``handwriting.onnx``.
 """
 
 import argparse
@@ -16,17 +17,18 @@ import os
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from pipeline.ocr.symbols import SYMBOLS
@@ -71,10 +73,16 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--columns", type=int, default=13_000, help="input columns in a batch")
     parser.add_argument("--synthetic", type=float, default=0.2, help="share of synthetic lines")
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=0.45,
+        help="part of the schedule after which the first layers stay as they are",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
-        "--workers", type=int, default=1, help="augmentation processes beside each training process"
+        "--workers", type=int, default=0, help="augmentation processes; 0 for a thread"
     )
     parser.add_argument("--watch", type=float, default=10, help="minutes between looks at --dev")
     return parser.parse_args(argv)
@@ -91,7 +99,7 @@ def ctc_loss(logits: Tensor, batch: Batch) -> Tensor:
     _, steps, targets, lengths = batch
     scores = logits.float().log_softmax(-1).transpose(0, 1)
     steps = steps.clamp(max=scores.shape[0])
-    return F.ctc_loss(scores, targets, steps, lengths, reduction="sum", zero_infinity=True)
+    return functional.ctc_loss(scores, targets, steps, lengths, reduction="sum", zero_infinity=True)
 
 
 def greedy_text(best: np.ndarray) -> str:
@@ -100,13 +108,12 @@ def greedy_text(best: np.ndarray) -> str:
     return "".join(SYMBOLS[k - 1] for k in kept if k).strip()
 
 
-@torch.inference_mode()
 def error_rates(net: Recogniser, lines: list[LineImage], device: str) -> dict[str, float]:
     """Greedy character error rates (and case-insensitive, `_ci`) and word error rate by source."""
     net.eval()
     sums: dict[str, list[int]] = {}
     for group, (images, steps, _, _) in plain_batches(lines):
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16):
             best = net(images.to(device)).argmax(-1).cpu().numpy()
         for line, row, length in zip(group, best, steps.tolist(), strict=True):
             read, truth = greedy_text(row[:length]), line.text
@@ -144,13 +151,16 @@ def batches_of(
     mine = Batches(
         lines, [batch[rank::world] for batch in drawn if len(batch) >= world], options.seed, number
     )
-    loader = DataLoader(
-        mine,
-        batch_size=None,
-        num_workers=options.workers,
-        prefetch_factor=4 if options.workers else None,
-    )
-    return iter(loader)
+    if options.workers:
+        yield from DataLoader(mine, batch_size=None, num_workers=options.workers, prefetch_factor=4)
+        return
+    # A thread costs less than forking a process that holds all lines.
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque(pool.submit(mine.__getitem__, place) for place in range(min(4, len(mine))))
+        for place in range(len(mine)):
+            if place + 4 < len(mine):
+                waiting.append(pool.submit(mine.__getitem__, place + 4))
+            yield waiting.popleft().result()
 
 
 def train(options: argparse.Namespace) -> None:
@@ -193,7 +203,7 @@ def train(options: argparse.Namespace) -> None:
         share = torch.tensor((time.monotonic() - started) / 60 / options.minutes)
         if world > 1:
             dist.broadcast(share, 0)
-        return float(share)
+        return float(share.item())
 
     def note(**entry: object) -> None:
         if rank == 0:
@@ -238,16 +248,16 @@ def train(options: argparse.Namespace) -> None:
                 break
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(options.rate, position.step, done)
+            if done >= options.settle and net.stem1.weight.requires_grad:
+                for part in net.early():
+                    part.requires_grad_(False)
+                    for parameter in part.parameters():
+                        parameter.grad = None
             images, *rest = batch
             net.train()
-            mixed = (
-                torch.autocast(options.device, dtype=torch.bfloat16)
-                if options.device
-                else nullcontext()
-            )
-            with mixed:
+            with torch.autocast(options.device, dtype=torch.bfloat16):
                 logits = net(images.to(options.device, non_blocking=True))
-            loss = ctc_loss(logits, (images, *(part.to(options.device) for part in rest)))  # type: ignore[arg-type]
+            loss = ctc_loss(logits, (images, *(part.to(options.device) for part in rest)))
             optimiser.zero_grad()
             (loss / images.shape[0] / 30).backward()
             if world > 1:

@@ -18,12 +18,22 @@ Group = Literal["train", "held-out"]
 
 _PACKAGES: dict[Group, tuple[str, ...]] = {
     "train": (
-        "caveat", "kalam", "patrick-hand", "indie-flower", "gloria-hallelujah", "shadows-into-light",
-        "coming-soon", "architects-daughter", "delius", "rock-salt", "sacramento",
-        "playwrite-fr-moderne", "mr-dafoe",
+        "caveat",
+        "kalam",
+        "patrick-hand",
+        "indie-flower",
+        "gloria-hallelujah",
+        "shadows-into-light",
+        "coming-soon",
+        "architects-daughter",
+        "delius",
+        "rock-salt",
+        "sacramento",
+        "playwrite-fr-moderne",
+        "mr-dafoe",
     ),
     "held-out": ("handlee", "shadows-into-light-two", "marck-script"),
-}  # fmt: skip
+}
 _DEBIAN: dict[Group, tuple[str, ...]] = {
     "train": (
         "fifthhorseman/dkg.ttf",
@@ -41,7 +51,7 @@ _SYSTEM = Path("/usr/share/fonts/truetype")
 
 
 def cache() -> Path:
-    """Where fonts are kept between runs: `REPRISE_FONT_CACHE`, or `reprise/fonts` in the user's cache."""
+    """Where fonts are kept: `REPRISE_FONT_CACHE`, or `reprise/fonts` in the user's cache."""
     named = os.environ.get("REPRISE_FONT_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return Path(named) if named else base / "reprise" / "fonts"
@@ -92,7 +102,7 @@ def handwriting_fonts(group: Group) -> list[Path]:
 
 
 def printed_fonts() -> list[Path]:
-    """Printed and typewriter fonts of Debian packages that this machine has (at least DejaVu or Liberation)."""
+    """Printed and typewriter fonts of the Debian packages that this machine has."""
     found = [_SYSTEM / name for name in _PRINTED if (_SYSTEM / name).exists()]
     return found + sorted(Path("/usr/share/fonts").rglob("*ourier*rime.ttf"))
 

@@ -1,12 +1,14 @@
 """Synthetic handwritten lines of French medical paper, for training and for measuring.
 
-``python -m samples.generator.lines OUT --drugs CIS_bdpm.txt [--prose parhaf.jsonl] --count 7000`` writes
-``OUT/lines.tsv`` (columns file, text, page, source, writer, flags, raw) with greyscale images 64 pixels
-high, and ``OUT/names.tsv`` (file, drug name) for the lines that carry a drug.
+``python -m samples.generator.lines OUT --drugs CIS_bdpm.txt [--prose FILE.jsonl] --count 7000``
+writes ``OUT/lines.tsv`` (columns file, text, page, source, writer, flags, raw) with greyscale
+images 64 pixels high, and ``OUT/names.tsv`` (file, name) for the lines that carry a drug.
+``--texts`` writes ``OUT/lines.txt`` and ``OUT/prose.txt`` instead, for the language model.
 
 The wording is our own. Drug names come from the public drug database (BDPM, Licence Ouverte) that
 the user downloads; a tenth of them, chosen by hash, and one group of fonts are held out:
-``--held-out`` draws from those alone. Identities are invented from blocks that are never attributed.
+``--held-out`` draws from those alone. Identities are invented from blocks that are never
+attributed.
 """
 
 import argparse
@@ -19,14 +21,17 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.ocr.symbols import STRUCK, SYMBOLS, normalised
 from samples.generator.fonts import Group, glyphs, handwriting_fonts
 
+Picture = npt.NDArray[Any]
 HEIGHT = 64
 _FALLBACK = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
 _DRAWN = frozenset(SYMBOLS)
@@ -35,8 +40,24 @@ _DRAWN = frozenset(SYMBOLS)
 # --- drug names -----------------------------------------------------------------------------
 
 
+_LABORATORIES = frozenset(
+    (
+        "ARROW",
+        "BIOGARAN",
+        "CRISTERS",
+        "EG",
+        "MYLAN",
+        "SANDOZ",
+        "TEVA",
+        "VIATRIS",
+        "ZENTIVA",
+        "ZYDUS",
+    )
+)
+
+
 def brand_names(cis: Path) -> list[str]:
-    """Names of drugs before their strength in a BDPM `CIS_bdpm.txt` (cp1252), upper case, sorted."""
+    """Names of drugs on sale, without strength, of a BDPM `CIS_bdpm.txt`; upper case, sorted."""
     found = set()
     for row in cis.read_text(encoding="cp1252").split("\n"):
         columns = row.split("\t")
@@ -48,19 +69,7 @@ def brand_names(cis: Path) -> list[str]:
             continue
         name = re.split(r"[,(]|\s\d", columns[1], maxsplit=1)[0]
         name = normalised(re.sub(r"\s+", " ", name)).upper()
-        laboratories = {
-            "BIOGARAN",
-            "ARROW",
-            "MYLAN",
-            "VIATRIS",
-            "SANDOZ",
-            "TEVA",
-            "ZENTIVA",
-            "EG",
-            "CRISTERS",
-            "ZYDUS",
-        }
-        words = [word for word in name.split() if word not in laboratories]
+        words = [word for word in name.split() if word not in _LABORATORIES]
         name = " ".join(words[:2])
         if 4 <= len(name) <= 24 and set(name) <= _DRAWN:
             found.add(name)
@@ -73,75 +82,115 @@ def held_out(name: str) -> bool:
     return hashlib.sha1(word, usedforsecurity=False).digest()[0] % 10 == 0
 
 
+def _choices(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(choice.split()) for choice in text.split("|"))
+
+
 # --- wording --------------------------------------------------------------------------------
 
-FORMS = ("cp", "cps", "comprimé", "comprimés", "gél", "gélule", "sachet", "sachets", "amp", "ampoule", "suppo",
-         "gouttes", "gttes", "bouffées", "dose", "cuillère", "c. à c.", "patch", "ovule", "inj", "applications")  # fmt: skip
-UNITS = (
-    "mg",
-    "mg",
-    "mg",
-    "g",
-    "µg",
-    "mcg",
-    "UI",
-    "mL",
-    "ml",
-    "mg/mL",
-    "mg/5 mL",
-    "%",
-    "g/j",
-    "mg/kg",
+FORMS = _choices(
+    """
+    cp | cps | comprimé | comprimés | gél | gélule | sachet | sachets | amp | ampoule | suppo |
+    gouttes | gttes | bouffées | dose | cuillère | c. à c. | patch | ovule | inj | applications
+    """
 )
-STRENGTHS = ("1", "2,5", "5", "7,5", "10", "15", "20", "25", "30", "40", "50", "75", "80", "100", "125", "150", "160",
-             "200", "250", "300", "400", "500", "600", "800", "850", "1000", "0,5", "0,25", "1,25", "12,5", "62,5",
-             "500/62,5", "1 g", "100 000", "3,75", "0,1")  # fmt: skip
-MOMENTS = ("matin", "midi", "soir", "le matin", "le soir", "au coucher", "matin et soir", "matin midi et soir",
-           "matin, midi, soir", "à jeun", "au cours du repas", "avant les repas", "après le repas", "la nuit",
-           "au petit déjeuner", "toutes les 6 h", "toutes les 8 heures", "ttes les 12 h", "1 jour sur 2",
-           "une fois par semaine", "le lundi", "le dimanche", "au moment des douleurs")  # fmt: skip
-ENDS = ("si besoin", "si douleur", "si fièvre", "si douleurs", "en cas de fièvre", "max 4/j", "sans dépasser 3 g/j",
-        "AR", "AR 1 fois", "à renouveler 2 fois", "qsp 1 mois", "QSP 3 mois", "QSP 28 j", "NS", "ne pas substituer",
-        "en continu", "puis arrêt", "à distance des repas", "per os", "PO", "en IM", "en SC", "sublingual", "à vie",
-        "voie locale", "1 boîte", "2 bts", "1 flacon", "3 ampoules")  # fmt: skip
-SENTENCES = (
-    "Vu ce jour en consultation", "Pas d'allergie connue", "Allergie à la pénicilline", "Allergie : AINS",
-    "ATCD : HTA, DT2, dyslipidémie", "ATCD familiaux : néo du sein (mère)", "Tabac 10 PA, sevré depuis 2015",
-    "Auscultation cardio-pulmonaire sans particularité", "Abdomen souple, dépressible, indolore",
-    "Pas de signe de gravité", "Contrôle dans 3 mois avec bilan", "Revoir si pas d'amélioration",
-    "Toux sèche depuis 5 jours", "Otite moyenne aiguë droite", "Angine à TDR +", "Rhinopharyngite, TDR négatif",
-    "Lombalgie aiguë commune", "Entorse cheville gauche bénigne", "Renouvellement du traitement",
-    "Bon état général, apyrétique", "Douleur à la palpation FID", "Murmure vésiculaire symétrique", "MI souples",
-    "Pas d'oedèmes des membres inférieurs", "Mollets souples et indolores", "ECG : rythme sinusal régulier",
-    "Vaccin grippe fait ce jour", "Vaccins à jour", "Rappel dTP à prévoir", "Arrêt de travail 3 jours",
-    "Certificat de non contre-indication au sport", "Adressé en cardiologie pour avis", "Kiné 10 séances",
-    "Bilan sanguin : NFS, CRP, iono, créat", "Frottis à faire", "Mammographie prescrite", "Échographie T2 normale",
-    "Grossesse d'évolution normale", "Mouvements actifs perçus", "Pas de contractions, pas de saignements",
-    "Pas de signes fonctionnels urinaires", "Toxo non immunisée, rubéole immunisée", "AgHBs négatif, VIH nég",
-    "Hauteur utérine conforme au terme", "Col long, postérieur, fermé tonique", "Présentation céphalique",
-    "Allaitement maternel bien installé", "Suites de couches simples", "Périnée propre, cicatrisation correcte",
-    "Rééducation périnéale 10 séances", "Contraception : pilule microprogestative", "DIU posé ce jour",
-    "Test HGPO normal", "Groupe O négatif, RAI négatives", "Injection d'anti-D faite", "Bandelette urinaire négative",
-    "Dépression réactionnelle, suivi mensuel", "Insomnie d'endormissement", "Asthme bien contrôlé",
-    "Reflux gastro-oesophagien", "Diabète équilibré", "HTA équilibrée sous traitement", "Poursuite du traitement",
-    "Mesures hygiéno-diététiques rappelées", "Pas de fièvre, pas de frissons", "Fond d'oeil à programmer",
-    "Migraines 2 fois par mois", "Sevrage tabagique débuté", "Eczéma des plis", "Mycose inguinale", "Verrue plantaire",
-    "Conjonctivite bilatérale", "Gastro-entérite aiguë, pas de déshydratation", "Cystite simple", "Zona intercostal",
-    "Pas de traitement au long cours", "Aucun antécédent notable", "Suivi grossesse mensuel", "Fibrillation auriculaire",
-)  # fmt: skip
-GIVEN = ("Marie", "Jeanne", "Hélène", "Camille", "Noémie", "Gaëlle", "Inès", "Chloé", "Zoé", "Aïcha", "Fatou", "Sylvie",
-         "Jean", "Pierre", "Loïc", "François", "Gérard", "Benoît", "Théo", "Rémi", "Hugo", "Karim", "Yves", "Émile",
-         "Xavier", "Wilfried", "Jean-Yves", "Anne-Lise", "Kévin", "Quentin")  # fmt: skip
-FAMILIES = ("Aubriot", "Bélanger", "Chauvet", "Dujardin", "Esnault", "Fouquet", "Grandin", "Huchet", "Imbault",
-            "Jacquemin", "Kervella", "Lhuillier", "Maréchal", "Nivelle", "Ozanne", "Prigent", "Quéré", "Rivoire",
-            "Sauvageot", "Thévenin", "Urvoy", "Vasseur", "Weiss", "Yvon", "Zeller", "Le Guen", "De Vigny", "Bouaziz",
-            "Diallo", "Nguyen", "Lopes", "Da Costa", "Kowalski", "Schmitt")  # fmt: skip
-STREETS = ("rue des Lilas", "avenue du Parc", "place de l'Église", "chemin des Vignes", "bd Pasteur", "allée du Moulin",
-           "impasse des Roses", "rue Victor Hugo", "quai de la Loire", "route de Paris", "cours Gambetta")  # fmt: skip
-TOWNS = ("Valbourg", "Castelnoir", "Saint-Aubry", "Montfleury", "Ker-Avel", "Roquebelle", "La Ferrière", "Hautmont",
-         "Brévans", "Oisy-le-Bois", "Vieux-Bourg")  # fmt: skip
-MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
-          "décembre", "janv.", "fév.", "avr.", "juil.", "sept.", "oct.", "nov.", "déc.")  # fmt: skip
+UNITS = _choices(
+    """
+    mg | mg | mg | g | µg | mcg | UI | mL | ml | mg/mL | mg/5 mL | % | g/j | mg/kg
+    """
+)
+STRENGTHS = _choices(
+    """
+    1 | 2,5 | 5 | 7,5 | 10 | 15 | 20 | 25 | 30 | 40 | 50 | 75 | 80 | 100 | 125 | 150 | 160 | 200
+    | 250 | 300 | 400 | 500 | 600 | 800 | 850 | 1000 | 0,5 | 0,25 | 1,25 | 12,5 | 62,5 |
+    500/62,5 | 1 g | 100 000 | 3,75 | 0,1
+    """
+)
+MOMENTS = _choices(
+    """
+    matin | midi | soir | le matin | le soir | au coucher | matin et soir | matin midi et soir |
+    matin, midi, soir | à jeun | au cours du repas | avant les repas | après le repas | la nuit
+    | au petit déjeuner | toutes les 6 h | toutes les 8 heures | ttes les 12 h | 1 jour sur 2 |
+    une fois par semaine | le lundi | le dimanche | au moment des douleurs
+    """
+)
+ENDS = _choices(
+    """
+    si besoin | si douleur | si fièvre | si douleurs | en cas de fièvre | max 4/j |
+    sans dépasser 3 g/j | AR | AR 1 fois | à renouveler 2 fois | qsp 1 mois | QSP 3 mois |
+    QSP 28 j | NS | ne pas substituer | en continu | puis arrêt | à distance des repas | per os
+    | PO | en IM | en SC | sublingual | à vie | voie locale | 1 boîte | 2 bts | 1 flacon |
+    3 ampoules
+    """
+)
+SENTENCES = _choices(
+    """
+    Vu ce jour en consultation | Pas d'allergie connue | Allergie à la pénicilline |
+    Allergie : AINS | ATCD : HTA, DT2, dyslipidémie | ATCD familiaux : néo du sein (mère) |
+    Tabac 10 PA, sevré depuis 2015 | Auscultation cardio-pulmonaire sans particularité |
+    Abdomen souple, dépressible, indolore | Pas de signe de gravité |
+    Contrôle dans 3 mois avec bilan | Revoir si pas d'amélioration | Toux sèche depuis 5 jours |
+    Otite moyenne aiguë droite | Angine à TDR + | Rhinopharyngite, TDR négatif |
+    Lombalgie aiguë commune | Entorse cheville gauche bénigne | Renouvellement du traitement |
+    Bon état général, apyrétique | Douleur à la palpation FID | Murmure vésiculaire symétrique |
+    MI souples | Pas d'oedèmes des membres inférieurs | Mollets souples et indolores |
+    ECG : rythme sinusal régulier | Vaccin grippe fait ce jour | Vaccins à jour |
+    Rappel dTP à prévoir | Arrêt de travail 3 jours |
+    Certificat de non contre-indication au sport | Adressé en cardiologie pour avis |
+    Kiné 10 séances | Bilan sanguin : NFS, CRP, iono, créat | Frottis à faire |
+    Mammographie prescrite | Échographie T2 normale | Grossesse d'évolution normale |
+    Mouvements actifs perçus | Pas de contractions, pas de saignements |
+    Pas de signes fonctionnels urinaires | Toxo non immunisée, rubéole immunisée |
+    AgHBs négatif, VIH nég | Hauteur utérine conforme au terme |
+    Col long, postérieur, fermé tonique | Présentation céphalique |
+    Allaitement maternel bien installé | Suites de couches simples |
+    Périnée propre, cicatrisation correcte | Rééducation périnéale 10 séances |
+    Contraception : pilule microprogestative | DIU posé ce jour | Test HGPO normal |
+    Groupe O négatif, RAI négatives | Injection d'anti-D faite | Bandelette urinaire négative |
+    Dépression réactionnelle, suivi mensuel | Insomnie d'endormissement | Asthme bien contrôlé |
+    Reflux gastro-oesophagien | Diabète équilibré | HTA équilibrée sous traitement |
+    Poursuite du traitement | Mesures hygiéno-diététiques rappelées |
+    Pas de fièvre, pas de frissons | Fond d'oeil à programmer | Migraines 2 fois par mois |
+    Sevrage tabagique débuté | Eczéma des plis | Mycose inguinale | Verrue plantaire |
+    Conjonctivite bilatérale | Gastro-entérite aiguë, pas de déshydratation | Cystite simple |
+    Zona intercostal | Pas de traitement au long cours | Aucun antécédent notable |
+    Suivi grossesse mensuel | Fibrillation auriculaire
+    """
+)
+GIVEN = _choices(
+    """
+    Marie | Jeanne | Hélène | Camille | Noémie | Gaëlle | Inès | Chloé | Zoé | Aïcha | Fatou |
+    Sylvie | Jean | Pierre | Loïc | François | Gérard | Benoît | Théo | Rémi | Hugo | Karim |
+    Yves | Émile | Xavier | Wilfried | Jean-Yves | Anne-Lise | Kévin | Quentin
+    """
+)
+FAMILIES = _choices(
+    """
+    Aubriot | Bélanger | Chauvet | Dujardin | Esnault | Fouquet | Grandin | Huchet | Imbault |
+    Jacquemin | Kervella | Lhuillier | Maréchal | Nivelle | Ozanne | Prigent | Quéré | Rivoire |
+    Sauvageot | Thévenin | Urvoy | Vasseur | Weiss | Yvon | Zeller | Le Guen | De Vigny |
+    Bouaziz | Diallo | Nguyen | Lopes | Da Costa | Kowalski | Schmitt
+    """
+)
+STREETS = _choices(
+    """
+    rue des Lilas | avenue du Parc | place de l'Église | chemin des Vignes | bd Pasteur |
+    allée du Moulin | impasse des Roses | rue Victor Hugo | quai de la Loire | route de Paris |
+    cours Gambetta
+    """
+)
+TOWNS = _choices(
+    """
+    Valbourg | Castelnoir | Saint-Aubry | Montfleury | Ker-Avel | Roquebelle | La Ferrière |
+    Hautmont | Brévans | Oisy-le-Bois | Vieux-Bourg
+    """
+)
+MONTHS = _choices(
+    """
+    janvier | février | mars | avril | mai | juin | juillet | août | septembre | octobre |
+    novembre | décembre | janv. | fév. | avr. | juil. | sept. | oct. | nov. | déc.
+    """
+)
 
 
 def _number(random: Random, low: float, high: float, digits: int = 0) -> str:
@@ -151,11 +200,17 @@ def _number(random: Random, low: float, high: float, digits: int = 0) -> str:
 
 def _date(random: Random) -> str:
     day, month, year = random.randint(1, 31), random.randint(1, 12), random.randint(1925, 2026)
-    return random.choice((
-        f"{day:02}/{month:02}/{year}", f"{day:02}/{month:02}/{year % 100:02}", f"{day}/{month}/{year % 100:02}",
-        f"{day:02}.{month:02}.{year}", f"{day} {random.choice(MONTHS)} {year}", f"{day:02}-{month:02}-{year}",
-        f"{day:02} / {month:02} / {year}",
-    ))  # fmt: skip
+    return random.choice(
+        (
+            f"{day:02}/{month:02}/{year}",
+            f"{day:02}/{month:02}/{year % 100:02}",
+            f"{day}/{month}/{year % 100:02}",
+            f"{day:02}.{month:02}.{year}",
+            f"{day} {random.choice(MONTHS)} {year}",
+            f"{day:02}-{month:02}-{year}",
+            f"{day:02} / {month:02} / {year}",
+        )
+    )
 
 
 def _cased(random: Random, name: str) -> str:
@@ -193,8 +248,15 @@ def _strength(random: Random) -> str:
 
 
 def _days(random: Random) -> str:
-    span = random.choice((f"{random.randint(2, 30)} j", f"{random.randint(2, 30)} jours", f"{random.randint(1, 6)} mois",
-                          f"{random.randint(1, 8)} semaines", f"{random.randint(1, 8)} sem"))  # fmt: skip
+    span = random.choice(
+        (
+            f"{random.randint(2, 30)} j",
+            f"{random.randint(2, 30)} jours",
+            f"{random.randint(1, 6)} mois",
+            f"{random.randint(1, 8)} semaines",
+            f"{random.randint(1, 8)} sem",
+        )
+    )
     return random.choice(("pdt", "pendant", "x", "durant", "pour")) + " " + span
 
 
@@ -202,16 +264,29 @@ def dosage(random: Random) -> str:
     """A dosage idiom: amount, form, frequency, duration, condition."""
     form = random.choice(FORMS)
     amount = _amount(random)
-    frequency = random.choice((
-        f"{random.randint(1, 4)} x/j", f"x {random.randint(2, 4)}/j", f"{random.randint(1, 4)} fois par jour",
-        f"{random.randint(1, 4)}/j", f"x{random.randint(2, 4)}", "/j", "par jour", random.choice(MOMENTS),
-        random.choice(MOMENTS), random.choice(MOMENTS),
-    ))  # fmt: skip
-    base = random.choice((
-        f"{amount} {form} {frequency}", f"{amount} {form} {frequency}", f"{amount} {frequency}",
-        f"{random.choice('01')}-{random.choice('01')}-{random.choice('012')}",
-        f"{random.randint(1, 2)} - {random.choice('01')} - {random.randint(0, 2)}",
-    ))  # fmt: skip
+    frequency = random.choice(
+        (
+            f"{random.randint(1, 4)} x/j",
+            f"x {random.randint(2, 4)}/j",
+            f"{random.randint(1, 4)} fois par jour",
+            f"{random.randint(1, 4)}/j",
+            f"x{random.randint(2, 4)}",
+            "/j",
+            "par jour",
+            random.choice(MOMENTS),
+            random.choice(MOMENTS),
+            random.choice(MOMENTS),
+        )
+    )
+    base = random.choice(
+        (
+            f"{amount} {form} {frequency}",
+            f"{amount} {form} {frequency}",
+            f"{amount} {frequency}",
+            f"{random.choice('01')}-{random.choice('01')}-{random.choice('012')}",
+            f"{random.randint(1, 2)} - {random.choice('01')} - {random.randint(0, 2)}",
+        )
+    )
     if random.random() < 0.4:
         base += " " + _days(random)
     if random.random() < 0.35:
@@ -222,15 +297,39 @@ def dosage(random: Random) -> str:
 def vitals(random: Random) -> str:
     """One or two measurements of general practice."""
     tens = f"{random.randint(9, 20)}/{random.randint(5, 11)}"
+
+    def one(*choices: str) -> str:
+        return random.choice(choices)
+
+    def pressure(low: int, high: int) -> str:
+        return f"{random.randint(low, high)},{random.randint(0, 9)}"
+
+    def height() -> str:
+        over = random.randint(40, 99)
+        return one(f"1,{over} m", f"{random.randint(50, 199)} cm", f"1m{over}")
+
     kinds: tuple[Callable[[], str], ...] = (
         lambda: f"{random.choice(('TA', 'TA :', 'T.A.', 'PA', 'TA ='))} {tens}",
-        lambda: f"TA {random.randint(9, 19)},{random.randint(0, 9)}/{random.randint(5, 11)},{random.randint(0, 9)}",
-        lambda: f"{random.choice(('TA', 'PA'))} {random.randint(90, 200)}/{random.randint(50, 110)} mmHg",
-        lambda: f"{random.choice(('FC', 'Pouls', 'pouls', 'FC :'))} {random.randint(45, 140)}{random.choice(('', ' bpm', '/min', ' /mn'))}",
-        lambda: f"{random.choice(('T°', 'T', 'Temp', 'T° :', 'Température'))} {_number(random, 35.5, 40.5, 1)}{random.choice(('', '°C', '°'))}",
-        lambda: f"{random.choice(('Poids', 'P', 'Pds', 'poids :', 'P ='))} {_number(random, 2, 130, random.choice((0, 1, 1)))} kg",
-        lambda: f"{random.choice(('Taille', 'T', 'taille :'))} {random.choice((f'1,{random.randint(40, 99)} m', f'{random.randint(50, 199)} cm', f'1m{random.randint(40, 99)}'))}",
-        lambda: f"IMC {_number(random, 16, 45, random.choice((0, 1)))}{random.choice(('', ' kg/m²'))}",
+        lambda: f"TA {pressure(9, 19)}/{pressure(5, 11)}",
+        lambda: f"{one('TA', 'PA')} {random.randint(90, 200)}/{random.randint(50, 110)} mmHg",
+        lambda: (
+            one("FC", "Pouls", "pouls", "FC :")
+            + f" {random.randint(45, 140)}"
+            + one("", " bpm", "/min", " /mn")
+        ),
+        lambda: (
+            one("T°", "T", "Temp", "T° :", "Température")
+            + f" {_number(random, 35.5, 40.5, 1)}"
+            + one("", "°C", "°")
+        ),
+        lambda: (
+            one("Poids", "P", "Pds", "poids :", "P =")
+            + f" {_number(random, 2, 130, random.choice((0, 1, 1)))} kg"
+        ),
+        lambda: f"{one('Taille', 'T', 'taille :')} {height()}",
+        lambda: (
+            f"IMC {_number(random, 16, 45, random.choice((0, 1)))}{random.choice(('', ' kg/m²'))}"
+        ),
         lambda: f"{random.choice(('SpO2', 'Sat', 'SaO2', 'sat O2'))} {random.randint(85, 100)} %",
         lambda: f"EVA {random.randint(0, 10)}/10",
         lambda: f"PC {_number(random, 33, 55, 1)} cm",
@@ -246,8 +345,8 @@ def vitals(random: Random) -> str:
         lambda: f"K+ {_number(random, 3, 6, 1)} mmol/L",
         lambda: f"Ferritine {random.randint(5, 300)}",
         lambda: f"FR {random.randint(12, 40)}",
-        lambda: f"BU : {random.choice(('nég', 'leuco +', 'leuco ++ nitrites +', 'prot -, sucre -', 'sang +'))}",
-    )  # fmt: skip
+        lambda: "BU : " + one("nég", "leuco +", "leuco ++ nitrites +", "prot -, sucre -", "sang +"),
+    )
     return random.choice((" ", ", ", " - ", "  ")).join(
         make() for make in random.sample(kinds, random.choice((1, 1, 2, 2, 3)))
     )
@@ -257,23 +356,58 @@ def obstetric(random: Random) -> str:
     """Notation of pregnancy follow-up and midwifery."""
     weeks, days = random.randint(5, 41), random.randint(0, 6)
     kinds = (
-        f"G{random.randint(1, 8)}P{random.randint(0, 6)}", f"G{random.randint(1, 8)} P{random.randint(0, 6)}",
-        f"{weeks} SA", f"{weeks} SA + {days} j", f"{weeks} SA + {days}", f"{weeks}+{days} SA", f"{weeks} SA {days} j",
-        f"HU {random.randint(10, 38)} cm", f"HU = {random.randint(10, 38)}", f"BDCF {random.randint(110, 170)}/min",
-        f"RCF {random.randint(110, 160)}", "BDC +", "BDCF +", "MAF +", "MAF ++", "CU 0", "CU -", "MTR 0", "métro 0",
-        "TV : col LPFT", f"col ouvert à {random.randint(1, 10)} cm", "col 1 doigt", "siège", "céphalique", "DDR " + _date(random),
-        "DPA " + _date(random), f"Apgar {random.randint(5, 10)}/{random.randint(8, 10)}", f"BIP {_number(random, 20, 98, 1)} mm",
-        f"LF {_number(random, 10, 75, 1)} mm", f"LCC {_number(random, 40, 85, 1)} mm", f"CN {_number(random, 0.8, 3, 1)} mm",
-        f"EPF {random.randint(400, 4200)} g", f"prise de poids + {random.randint(1, 22)} kg", "OMI 0", "alb 0 sucre 0",
-        f"PN {random.randint(2100, 4600)} g", "T21 1/10 000", f"terme {_date(random)}", "AVB", "césarienne", "IVG 1", "FCS 1",
-    )  # fmt: skip
+        f"G{random.randint(1, 8)}P{random.randint(0, 6)}",
+        f"G{random.randint(1, 8)} P{random.randint(0, 6)}",
+        f"{weeks} SA",
+        f"{weeks} SA + {days} j",
+        f"{weeks} SA + {days}",
+        f"{weeks}+{days} SA",
+        f"{weeks} SA {days} j",
+        f"HU {random.randint(10, 38)} cm",
+        f"HU = {random.randint(10, 38)}",
+        f"BDCF {random.randint(110, 170)}/min",
+        f"RCF {random.randint(110, 160)}",
+        "BDC +",
+        "BDCF +",
+        "MAF +",
+        "MAF ++",
+        "CU 0",
+        "CU -",
+        "MTR 0",
+        "métro 0",
+        "TV : col LPFT",
+        f"col ouvert à {random.randint(1, 10)} cm",
+        "col 1 doigt",
+        "siège",
+        "céphalique",
+        "DDR " + _date(random),
+        "DPA " + _date(random),
+        f"Apgar {random.randint(5, 10)}/{random.randint(8, 10)}",
+        f"BIP {_number(random, 20, 98, 1)} mm",
+        f"LF {_number(random, 10, 75, 1)} mm",
+        f"LCC {_number(random, 40, 85, 1)} mm",
+        f"CN {_number(random, 0.8, 3, 1)} mm",
+        f"EPF {random.randint(400, 4200)} g",
+        f"prise de poids + {random.randint(1, 22)} kg",
+        "OMI 0",
+        "alb 0 sucre 0",
+        f"PN {random.randint(2100, 4600)} g",
+        "T21 1/10 000",
+        f"terme {_date(random)}",
+        "AVB",
+        "césarienne",
+        "IVG 1",
+        "FCS 1",
+    )
     return random.choice((" ", ", ", " ; ", " - ")).join(
         random.sample(kinds, random.choice((1, 2, 2, 3)))
     )
 
 
 def _nir(random: Random) -> str:
-    body = f"{random.choice('12')}{random.randint(0, 99):02}{random.randint(1, 12):02}{random.randint(1, 95):02}{random.randint(901, 988)}{random.randint(1, 999):03}"
+    born = f"{random.choice('12')}{random.randint(0, 99):02}{random.randint(1, 12):02}"
+    place = f"{random.randint(1, 95):02}{random.randint(901, 988)}"
+    body = born + place + f"{random.randint(1, 999):03}"
     key = 97 - int(body) % 97
     parts = (body[0], body[1:3], body[3:5], body[5:7], body[7:10], body[10:13], f"{key:02}")
     return random.choice((" ".join(parts), body + f" {key:02}", body + f"{key:02}"))
@@ -292,20 +426,39 @@ def identity(random: Random) -> str:
     family = family.upper() if random.random() < 0.5 else family
     title = random.choice(("Mme", "M.", "Mr", "Mlle", "Dr", "Melle", "Enfant", ""))
     woman = random.choice(("e", ""))
-    return random.choice((
-        f"{title} {family} {given}", f"{title} {given} {family}", f"{family} {given}", f"{given} {family}",
-        f"né{woman} le {_date(random)}", f"Né{woman} le : {_date(random)}", f"DDN {_date(random)}", f"le {_date(random)}",
-        _date(random), f"{random.randint(1, 99)} ans", f"{title} {family}, {random.randint(1, 99)} ans",
-        f"{random.randint(1, 180)} {random.choice(('', 'bis ', ''))}{random.choice(STREETS)}",
-        f"{random.randint(1, 95):02}{random.randint(0, 999):03} {random.choice(TOWNS)}", f"{random.choice(TOWNS)}, le {_date(random)}",
-        _nir(random), f"NIR {_nir(random)}", f"N° SS {_nir(random)}", _phone(random), f"Tél {_phone(random)}", f"tél : {_phone(random)}",
-        f"RPPS 1099{random.randint(0, 9999999):07}", f"Nom : {family}", f"Prénom : {given}", f"Age : {random.randint(1, 99)} ans",
-    )).strip()  # fmt: skip
+    return random.choice(
+        (
+            f"{title} {family} {given}",
+            f"{title} {given} {family}",
+            f"{family} {given}",
+            f"{given} {family}",
+            f"né{woman} le {_date(random)}",
+            f"Né{woman} le : {_date(random)}",
+            f"DDN {_date(random)}",
+            f"le {_date(random)}",
+            _date(random),
+            f"{random.randint(1, 99)} ans",
+            f"{title} {family}, {random.randint(1, 99)} ans",
+            f"{random.randint(1, 180)} {random.choice(('', 'bis ', ''))}{random.choice(STREETS)}",
+            f"{random.randint(1, 95):02}{random.randint(0, 999):03} {random.choice(TOWNS)}",
+            f"{random.choice(TOWNS)}, le {_date(random)}",
+            _nir(random),
+            f"NIR {_nir(random)}",
+            f"N° SS {_nir(random)}",
+            _phone(random),
+            f"Tél {_phone(random)}",
+            f"tél : {_phone(random)}",
+            f"RPPS 1099{random.randint(0, 9999999):07}",
+            f"Nom : {family}",
+            f"Prénom : {given}",
+            f"Age : {random.randint(1, 99)} ans",
+        )
+    ).strip()
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A line to draw: its text, the drug name in it if any, and which of its words are struck out."""
+    """A line to draw: its text, the drug name in it if any, which of its words is struck out."""
 
     text: str
     drug: str = ""
@@ -324,10 +477,18 @@ def prescription(random: Random, names: Sequence[str]) -> Line:
     name = random.choice(names)
     written = _cased(random, name)
     head = random.choice(("", "", "", "- ", "1) ", "2) ", "3/ ", "* ", "+ "))
-    tail = random.choice((
-        f" {_strength(random)}", f" {_strength(random)}", f" {_strength(random)} {dosage(random)}", f" {_strength(random)} : {dosage(random)}",
-        f" {dosage(random)}", f" {_strength(random)} {random.choice(FORMS)}", "", f" {random.choice(STRENGTHS)}",
-    ))  # fmt: skip
+    tail = random.choice(
+        (
+            f" {_strength(random)}",
+            f" {_strength(random)}",
+            f" {_strength(random)} {dosage(random)}",
+            f" {_strength(random)} : {dosage(random)}",
+            f" {dosage(random)}",
+            f" {_strength(random)} {random.choice(FORMS)}",
+            "",
+            f" {random.choice(STRENGTHS)}",
+        )
+    )
     return Line(normalised(head + written + tail), drug=name)
 
 
@@ -407,7 +568,7 @@ def render(line: Line, font: Path, random: Random) -> np.ndarray:
                 for step in range(7)
             ]
             draw.line(points, fill=255, width=random.randint(2, 4), joint="curve")
-    ink = np.asarray(sheet, np.float32) / 255
+    ink: Picture = np.asarray(sheet, np.float32) / 255
     rows, columns = np.flatnonzero(ink.max(1) > 0.2), np.flatnonzero(ink.max(0) > 0.2)
     if not rows.size:
         rows, columns = np.array([0, 2 * size]), np.array([0, size])
@@ -505,9 +666,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         action="store_true",
         help="prescription lines of held-out names in held-out fonts",
     )
+    parser.add_argument("--texts", action="store_true", help="only texts, without pictures")
     options = parser.parse_args(argv)
     names = [name for name in brand_names(options.drugs) if held_out(name) == options.held_out]
     prose = prose_of(options.prose) if options.prose else []
+    if options.texts:
+        random = Random(options.seed)
+        texts = [any_line(random, names, ()).text for _ in range(options.count)]
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "lines.txt").write_text("\n".join(texts), encoding="utf-8")
+        (options.out / "prose.txt").write_text("\n".join(prose), encoding="utf-8")
+        return
     group: Group = "held-out" if options.held_out else "train"
     write_lines(
         options.out, names, prose, group, options.count, options.seed, only_drugs=options.held_out

@@ -1,0 +1,163 @@
+"""After a send: read back what the server holds, count it, and say so in French.
+
+The report is for the practice: one line for each document, what is there, what is missing, what
+was edited since, and what a person has to do. `reconciliation.json` holds the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, PackageLoader
+
+from pipeline.model import Frozen
+from pipeline.reimport.client import Client
+from pipeline.reimport.errors import ServerProblem
+from pipeline.reimport.receipts import Delivery, Effect, Receipt
+from pipeline.store.files import write_atomically
+
+
+class Line(Frozen):
+    """One document against the server: resources expected, found again, missing (references)."""
+
+    document: str
+    delivery: Delivery
+    patient: str | None
+    expected: int
+    found: int
+    missing: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    sentence: str = ""
+
+
+class Double(Frozen):
+    """An identifier that several resources of the server bear, with how many."""
+
+    reference: str
+    count: int
+
+
+class Reconciliation(Frozen):
+    """The count after a send. `complete` says that every sent document is there exactly once.
+
+    `checked` is false when the server could not be read back; `sentence` then says why.
+    """
+
+    target: str
+    when: dt.datetime
+    checked: bool
+    complete: bool
+    deliveries: Mapping[str, int]
+    expected: int
+    found: int
+    lines: tuple[Line, ...]
+    doubles: tuple[Double, ...] = ()
+    sentence: str = ""
+
+
+def reconcile(
+    client: Client, receipts: Sequence[Receipt], searches: Mapping[str, str], when: dt.datetime
+) -> Reconciliation:
+    """Read back every resource of the `receipts` and count those there.
+
+    `searches` gives for each actor (by reference) the search that must find it alone. Reads only.
+    """
+    sentence = ""
+    doubles: list[Double] = []
+    held: dict[str, bool] = {}
+    try:
+        held = _read_back(client, receipts)
+        for reference, query in searches.items():
+            count = len(client.search(f"{query}&_elements=id"))
+            if count != 1:
+                doubles.append(Double(reference=reference, count=count))
+    except ServerProblem as problem:
+        sentence = problem.sentence
+    lines = tuple(_line(receipt, held) for receipt in receipts)
+    checked = not sentence
+    sent = [line for line in lines if line.delivery is Delivery.SENT]
+    return Reconciliation(
+        target=client.target.base_url,
+        when=when,
+        checked=checked,
+        complete=checked and not doubles and all(not line.missing for line in sent),
+        deliveries=dict(Counter(line.delivery.value for line in lines)),
+        expected=sum(line.expected for line in sent),
+        found=sum(line.found for line in sent),
+        lines=lines,
+        doubles=tuple(doubles),
+        sentence=sentence,
+    )
+
+
+def write_report(folder: Path, reconciliation: Reconciliation) -> Path:
+    """Write `reconciliation.json` and `reconciliation.html`; returns the latter's path."""
+    text = reconciliation.model_dump_json(indent=1)
+    write_atomically(folder / "reconciliation.json", text.encode())
+    page = _TEMPLATE.render(
+        r=reconciliation, names=_NAMES, rows=sorted(reconciliation.lines, key=_urgency)
+    )
+    path = folder / "reconciliation.html"
+    write_atomically(path, page.encode())
+    return path
+
+
+def _read_back(client: Client, receipts: Sequence[Receipt]) -> dict[str, bool]:
+    references = dict.fromkeys(
+        sent.reference
+        for receipt in receipts
+        for sent in receipt.resources
+        if receipt.delivery is Delivery.SENT and sent.effect is not Effect.DELETED
+    )
+    found = client.read_many(list(references), "id")
+    return {reference: not isinstance(answer, int) for reference, answer in found.items()}
+
+
+def _line(receipt: Receipt, held: Mapping[str, bool]) -> Line:
+    expected = [sent for sent in receipt.resources if sent.effect is not Effect.DELETED]
+    missing = tuple(
+        sent.reference
+        for sent in expected
+        if receipt.delivery is Delivery.SENT and not held.get(sent.reference, False)
+    )
+    return Line(
+        document=receipt.document,
+        delivery=receipt.delivery,
+        patient=receipt.patient,
+        expected=len(expected),
+        found=sum(held.get(sent.reference, False) for sent in expected),
+        missing=missing,
+        kept=_with(receipt, Effect.KEPT),
+        deleted=_with(receipt, Effect.DELETED),
+        sentence=receipt.sentence,
+    )
+
+
+def _with(receipt: Receipt, effect: Effect) -> tuple[str, ...]:
+    return tuple(sent.reference for sent in receipt.resources if sent.effect is effect)
+
+
+def _urgency(line: Line) -> tuple[int, str]:
+    order = (Delivery.REFUSED, Delivery.HELD, Delivery.WAITING, Delivery.WITHDRAWN, Delivery.SENT)
+    return (-1 if line.missing else order.index(line.delivery), line.document)
+
+
+_NAMES: Final = {
+    "sent": "envoyé",
+    "held": "à vérifier",
+    "waiting": "à renvoyer",
+    "refused": "refusé",
+    "withdrawn": "retiré",
+}
+
+_TEMPLATE: Final = Environment(
+    loader=PackageLoader("pipeline.reimport", "."),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+).get_template("reconciliation.html.j2")

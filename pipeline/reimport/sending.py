@@ -1,0 +1,779 @@
+"""Send validated bundles to a FHIR server, once, whatever happens on the way.
+
+Every write can be repeated: actors with an identifier are created on condition, everything else
+is PUT under an id that never changes. Before a write the server's own state is read and compared
+three ways (what we left there, what is there, what we have now), so that nothing is sent twice,
+nothing that was edited in the record is overwritten, and a sender that was killed goes on where
+the server is, not where its memory is. Writes of one patient are made one after the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from pipeline.fhir import systems
+from pipeline.fhir.checking import problems
+from pipeline.fhir.serialising import dumps, loads
+from pipeline.model import Frozen
+from pipeline.reimport.assignment import Assignment, Decision, Policy, assign, recall, remember
+from pipeline.reimport.client import (
+    Answer,
+    Client,
+    Patience,
+    Target,
+    entry_status,
+    outcome_text,
+    parse_etag,
+    parse_location,
+    problem_of,
+)
+from pipeline.reimport.errors import (
+    AccessDenied,
+    Action,
+    NotAFhirServer,
+    NotValidated,
+    PatientUndecided,
+    RecordDiffers,
+    ServerFault,
+    ServerProblem,
+    ServerSilent,
+    SeveralActors,
+    UntrustedServer,
+    VersionConflict,
+)
+from pipeline.reimport.matching import compare, is_clear, known_patient, traits_of
+from pipeline.reimport.receipts import (
+    Delivery,
+    Effect,
+    Receipt,
+    Sent,
+    read_receipt,
+    receipts_folder,
+    sole_sender,
+    write_receipt,
+)
+from pipeline.reimport.reconciliation import Reconciliation, reconcile, write_report
+from pipeline.reimport.roster import kept_roster, search_roster
+
+Json = dict[str, Any]
+
+# Entries of one transaction: Medplum refuses more than 50 updates.
+TRANSACTION_ENTRIES: Final = 50
+# Tries after the server said that something changed between our reading and our writing.
+CONFLICT_TRIES: Final = 4
+# Problems that the next document would meet as well.
+_EVERYWHERE: Final = (AccessDenied, NotAFhirServer, UntrustedServer)
+
+
+class Outcome(Frozen):
+    """What a send did, or would do (`dry_run`): a receipt for each document, and the count."""
+
+    batch: str
+    dry_run: bool
+    receipts: tuple[Receipt, ...]
+    questions: tuple[Assignment, ...]
+    reconciliation: Reconciliation | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One resource to write: its fullUrl, and where it goes.
+
+    `reference` is `Type/id` for a PUT; a conditional create has the search in `condition`.
+    """
+
+    full_url: str
+    resource: Json
+    reference: str | None
+    condition: str | None
+
+    @property
+    def kind(self) -> str:
+        return str(self.resource["resourceType"])
+
+
+@dataclass
+class _Run:
+    """What the documents of one send share."""
+
+    client: Client
+    folder: Path
+    batch: str
+    dry_run: bool
+    now: Callable[[], dt.datetime]
+    bundles: Mapping[str, Path]
+    decisions: dict[str, Decision]
+    lock: Lock = field(default_factory=Lock)
+    actor_locks: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    actors: dict[str, Sent] = field(default_factory=dict)
+    patients: dict[str, tuple[str | None, Sent | None]] = field(default_factory=dict)
+    stop: Event = field(default_factory=Event)
+    reason: ServerProblem | None = None
+
+
+def send(
+    out: Path,
+    target: Target,
+    policy: Policy,
+    *,
+    dry_run: bool = False,
+    parallel: int = 4,
+    patience: Patience | None = None,
+    transport: httpx.BaseTransport | None = None,
+    on_receipt: Callable[[Receipt], None] | None = None,
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+) -> Outcome:
+    """Send every bundle in `OUT/validated` to `target` and read back what it holds.
+
+    Documents whose patient nobody has decided on, that were edited since, or that the server
+    refuses are held with one French sentence; the others go on. Run again to resume. A dry run
+    reads the server and writes nothing, there or here. Raises `AlreadySending`, `InsecureTarget`,
+    and the `ServerProblem` of a target that cannot be reached at all.
+    """
+    folder = receipts_folder(out, target.base_url)
+    bundles = {path.stem: path for path in sorted((out / "validated").glob("*.json"))}
+    batch = f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    with (
+        sole_sender(folder),
+        Client(target, patience or Patience(), transport) as client,
+    ):
+        decisions = recall(folder)
+        assignments = _assignments(client, out, bundles, decisions, policy, now())
+        fresh = [a.decision for a in assignments if a.decision and a.key not in decisions]
+        if fresh and not dry_run:
+            remember(folder, fresh)
+        decisions.update((decision.key, decision) for decision in fresh)
+        run = _Run(client, folder, batch, dry_run, now, bundles, decisions)
+        groups: dict[str, list[Assignment]] = defaultdict(list)
+        for assignment in assignments:
+            groups[_patient_of(assignment)].append(assignment)
+
+        def work(group: Sequence[Assignment]) -> list[Receipt]:
+            receipts = []
+            for assignment in group:
+                receipt = _deliver(run, assignment)
+                receipts.append(receipt)
+                if on_receipt is not None:
+                    on_receipt(receipt)
+            return receipts
+
+        with ThreadPoolExecutor(max_workers=parallel) as pool:
+            receipts = tuple(
+                receipt for done in pool.map(work, groups.values()) for receipt in done
+            )
+        receipts = tuple(sorted(receipts, key=lambda receipt: receipt.document))
+        reconciliation = None
+        if not dry_run:
+            reconciliation = reconcile(client, receipts, _conditions(run), now())
+            write_report(folder, reconciliation)
+            receipts = _without_missing(folder, receipts, reconciliation)
+    questions = tuple(a for a in assignments if a.decision is None)
+    return Outcome(
+        batch=batch,
+        dry_run=dry_run,
+        receipts=receipts,
+        questions=questions,
+        reconciliation=reconciliation,
+    )
+
+
+def _without_missing(
+    folder: Path, receipts: tuple[Receipt, ...], reconciliation: Reconciliation
+) -> tuple[Receipt, ...]:
+    """The receipts, those of which something was not found again put down to be sent again."""
+    missing = {line.document: set(line.missing) for line in reconciliation.lines if line.missing}
+    if not reconciliation.checked or not missing:
+        return receipts
+    kept = []
+    for receipt in receipts:
+        lost = missing.get(receipt.document, set())
+        if lost:
+            left = tuple(sent for sent in receipt.resources if sent.reference not in lost)
+            receipt = receipt.model_copy(
+                update={
+                    "delivery": Delivery.WAITING,
+                    "resources": left,
+                    "sentence": "Une partie n'a pas été retrouvée à la relecture : renvoyez.",
+                    "code": "absent-a-la-relecture",
+                }
+            )
+            write_receipt(folder, receipt)
+        kept.append(receipt)
+    return tuple(kept)
+
+
+def questions(
+    out: Path,
+    target: Target,
+    policy: Policy,
+    *,
+    transport: httpx.BaseTransport | None = None,
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+) -> tuple[Assignment, ...]:
+    """Every validated document with its patient as decided or proposed; nothing is written."""
+    folder = receipts_folder(out, target.base_url)
+    bundles = {path.stem: path for path in sorted((out / "validated").glob("*.json"))}
+    with Client(target, transport=transport) as client:
+        return _assignments(client, out, bundles, recall(folder), policy, now())
+
+
+def _assignments(
+    client: Client,
+    out: Path,
+    bundles: Mapping[str, Path],
+    decisions: Mapping[str, Decision],
+    policy: Policy,
+    when: dt.datetime,
+) -> tuple[Assignment, ...]:
+    patients = {document: _patient(_load(path)) for document, path in bundles.items()}
+    known = kept_roster(out)
+    # Decided identities need no roster; the others ask the server where no list was imported.
+    first = assign(patients, known, decisions, policy.model_copy(update={
+        "accept_clear": False, "create_unmatched": False}), when)  # fmt: skip
+    undecided = {a.key: a.traits for a in first if a.decision is None}
+    if not undecided:
+        return first
+    if not known:
+        known = search_roster(client, tuple(undecided.values()))
+    return assign(patients, known, decisions, policy, when)
+
+
+def _patient_of(assignment: Assignment) -> str:
+    """What two documents of one patient have in common, whatever their identities say."""
+    decision = assignment.decision
+    if decision is None:
+        return assignment.document
+    return decision.reference or f"#{decision.first}"
+
+
+# --- one document ---------------------------------------------------------------------------
+
+
+def _deliver(run: _Run, assignment: Assignment) -> Receipt:
+    document = assignment.document
+    before = read_receipt(run.folder, document)
+    done: dict[str, Sent] = {}
+    tries = [0]
+    patient: str | None = before.patient if before else None
+    problem: ServerProblem | None = None
+    try:
+        if run.stop.is_set():
+            raise run.reason or ServerSilent()
+        bundle = _load(run.bundles[document])
+        _check_validated(bundle)
+        entries = _entries(bundle)
+        patient = _deliver_entries(run, assignment, entries, before, done, tries)
+    except ServerProblem as met:
+        problem = met
+        if isinstance(met, _EVERYWHERE) or met.action is Action.RETRY:
+            run.reason = run.reason or met
+            run.stop.set()
+    receipt = _receipt(run, document, before, done, patient, problem, tries[0])
+    if not run.dry_run and receipt != before:
+        write_receipt(run.folder, receipt)
+    return receipt
+
+
+def _receipt(
+    run: _Run,
+    document: str,
+    before: Receipt | None,
+    done: Mapping[str, Sent],
+    patient: str | None,
+    problem: ServerProblem | None,
+    tries: int,
+) -> Receipt:
+    # What an earlier run left on the server stays on record until the server says otherwise.
+    earlier = {} if before is None or before.delivery is Delivery.WITHDRAWN else _sent(before)
+    resources = {**earlier, **done}
+    delivery = Delivery.SENT
+    if problem is not None:
+        delivery = {
+            Action.RETRY: Delivery.WAITING,
+            Action.ASK: Delivery.HELD,
+            Action.REFUSE: Delivery.REFUSED,
+        }[problem.action]
+    changed = {Effect.CREATE, Effect.UPDATE} & {sent.effect for sent in done.values()}
+    unchanged = (
+        before is not None
+        and not changed
+        and delivery is before.delivery
+        and (problem.code if problem else "") == before.code
+    )
+    return Receipt(
+        document=document,
+        target=run.client.target.base_url,
+        delivery=delivery,
+        batch=before.batch if before is not None and not changed else run.batch,
+        when=before.when if before is not None and unchanged else run.now(),
+        patient=patient,
+        resources=tuple(resources.values()),
+        sentence=problem.sentence if problem else "",
+        code=problem.code if problem else "",
+        status=problem.status if problem else None,
+        answer=problem.said if problem else "",
+        tries=tries,
+    )
+
+
+def _deliver_entries(
+    run: _Run,
+    assignment: Assignment,
+    entries: Sequence[Entry],
+    before: Receipt | None,
+    done: dict[str, Sent],
+    tries: list[int],
+) -> str | None:
+    """Bring the server to hold `entries`; fills `done`. Returns the patient's reference."""
+    decision = assignment.decision
+    if decision is None:
+        raise PatientUndecided(assignment.proposal.sentence or None)
+    earlier = {} if before is None or before.delivery is Delivery.WITHDRAWN else _sent(before)
+    places = {entry.full_url: entry.reference for entry in entries if entry.reference}
+    own = _patient_entry(entries)
+    patient, made = _resolve_patient(run, decision, own, assignment)
+    places.pop(own.full_url, None)
+    if patient is not None:
+        places[own.full_url] = patient
+    if made is not None:
+        done[own.full_url] = _still_ours(made, own.full_url, earlier)
+    elif own.full_url in earlier:
+        done[own.full_url] = earlier[own.full_url].model_copy(update={"effect": Effect.SAME})
+
+    rest = [entry for entry in entries if entry is not own]
+    plain = {entry.full_url: entry for entry in rest if entry.condition is None}
+    conditional = [entry for entry in rest if entry.condition is not None]
+    actors = {entry.full_url for entry in conditional}
+    # A conditional actor may refer to another, or to one that is PUT: those come before it.
+    conditional.sort(key=lambda entry: len(_references(entry.resource) & actors))
+    needed = set().union(*(_references(entry.resource) & plain.keys() for entry in conditional))
+    _write(run, [plain[url] for url in plain if url in needed], places, earlier, done, tries)
+    for entry in conditional:
+        sent = _resolve_actor(run, entry, places)
+        done[entry.full_url] = _still_ours(sent, entry.full_url, earlier)
+        if sent.reference:
+            places[entry.full_url] = sent.reference
+    left = [plain[url] for url in plain if url not in needed]
+    _write(run, left, places, earlier, done, tries)
+    return patient
+
+
+def _sent(receipt: Receipt) -> dict[str, Sent]:
+    return {sent.full_url: sent for sent in receipt.resources}
+
+
+def _still_ours(sent: Sent, full_url: str, earlier: Mapping[str, Sent]) -> Sent:
+    """`sent` under this document's own fullUrl; what we made in an earlier run remains ours."""
+    old = earlier.get(full_url)
+    ours = sent.ours or (old is not None and old.ours and old.reference == sent.reference)
+    return sent.model_copy(update={"full_url": full_url, "ours": ours})
+
+
+# --- the patient ----------------------------------------------------------------------------
+
+
+def _resolve_patient(
+    run: _Run, decision: Decision, own: Entry, assignment: Assignment
+) -> tuple[str | None, Sent | None]:
+    """The patient on the server and, when this software made it, what was sent.
+
+    One patient's documents are handled by one thread, so this is asked once for each.
+    """
+    key = _patient_of(assignment)
+    with run.lock:
+        known = run.patients.get(key)
+    if known is None:
+        if decision.reference is not None:
+            known = (_existing_patient(run, decision.reference), None)
+        else:
+            known = _new_patient(run, decision, own, assignment)
+        with run.lock:
+            run.patients[key] = known
+    reference, made = known
+    return reference, made if decision.first == assignment.document else None
+
+
+def _existing_patient(run: _Run, reference: str) -> str:
+    if "?" in reference:
+        found = _find(run.client, reference)
+        if found is None:
+            raise PatientUndecided("Le patient choisi n'existe pas sur le serveur : à vérifier.")
+        return found
+    answer = run.client.read_many([reference], "id,active,link")[reference]
+    if isinstance(answer, int):
+        raise PatientUndecided("Le patient choisi n'existe plus sur le serveur : à vérifier.")
+    return reference
+
+
+def _new_patient(
+    run: _Run, decision: Decision, own: Entry, assignment: Assignment
+) -> tuple[str | None, Sent | None]:
+    """Create the patient from the paper of the document that the decision names.
+
+    The identifier is of that paper, so that trying again finds the same resource. If the server
+    has another person under it, a person decides.
+    """
+    source = own
+    named = run.bundles.get(decision.first or "")
+    if decision.first != assignment.document and named is not None:
+        source = _patient_entry(_entries(_load(named)))
+    if source.condition is None:
+        done: dict[str, Sent] = {}
+        _write(run, [source], {}, {}, done, [0])
+        sent = done[source.full_url]
+    else:
+        sent = _resolve_actor(run, source, {})
+    if sent.effect is Effect.FOUND:
+        held = run.client.read_many([sent.reference])[sent.reference]
+        if isinstance(held, int):
+            raise VersionConflict(status=held)
+        weighed = compare(traits_of(source.resource), known_patient(held))
+        if not is_clear(weighed) and not _holds(held, source.resource):
+            raise PatientUndecided(
+                "Le serveur connaît déjà cet identifiant sous une autre identité : à vérifier."
+            )
+    if not run.dry_run:
+        with run.lock:
+            settled = [
+                kept.model_copy(update={"reference": sent.reference})
+                for kept in run.decisions.values()
+                if kept.first == decision.first and kept.reference is None
+            ]
+            remember(run.folder, settled)
+    return sent.reference or None, sent
+
+
+# --- actors ---------------------------------------------------------------------------------
+
+
+def _resolve_actor(run: _Run, entry: Entry, places: Mapping[str, str]) -> Sent:
+    """The one resource with the actor's identifier, created when there is none yet."""
+    key = f"{entry.kind}?{entry.condition}"
+    with run.lock:
+        lock = run.actor_locks[key]
+    with lock:
+        if key not in run.actors:
+            run.actors[key] = _ask_actor(run, entry, key, places)
+            return run.actors[key]
+        return run.actors[key].model_copy(update={"effect": Effect.FOUND, "ours": False})
+
+
+def _ask_actor(run: _Run, entry: Entry, key: str, places: Mapping[str, str]) -> Sent:
+    resource = _placed(entry.resource, places)
+    version, created = None, False
+    if run.dry_run:
+        reference = _find(run.client, key)
+        created = reference is None
+    else:
+        answer = _create_on_condition(run.client, entry, resource)
+        created = answer.status == httpx.codes.CREATED
+        version = answer.version
+        reference = answer.reference or _find(run.client, key)
+    return Sent(
+        full_url=entry.full_url,
+        reference=reference or "",
+        version=version,
+        digest=digest(resource),
+        # An identifier made of the scan's hash is nobody else's, whoever saw the first answer.
+        ours=created or systems.ENTITY_NAMES in key,
+        effect=Effect.CREATE if created else Effect.FOUND,
+    )
+
+
+def _find(client: Client, query: str) -> str | None:
+    """The one resource that a search finds, None for none. Raises `SeveralActors`."""
+    found = client.search(f"{_encoded(query)}&_elements=id&_count=3")
+    if len(found) > 1:
+        raise SeveralActors
+    return f"{found[0]['resourceType']}/{found[0]['id']}" if found else None
+
+
+def _create_on_condition(client: Client, entry: Entry, resource: Json) -> Answer:
+    headers = {"If-None-Exist": _encoded(entry.condition or "")}
+    conflicts = 0
+    while True:
+        try:
+            return client.repeat("POST", entry.kind, resource, headers)
+        except VersionConflict as conflict:
+            if conflict.status == httpx.codes.PRECONDITION_FAILED:
+                raise SeveralActors(status=conflict.status, said=conflict.said) from conflict
+            # 409: someone else is creating it at this moment.
+            conflicts += 1
+            if conflicts >= CONFLICT_TRIES:
+                raise
+            client.wait(conflicts, conflict)
+
+
+def _conditions(run: _Run) -> dict[str, str]:
+    """The search that must find exactly one, for each actor that was created on condition."""
+    return {
+        sent.reference: _encoded(key) for key, sent in sorted(run.actors.items()) if sent.reference
+    }
+
+
+# --- everything else ------------------------------------------------------------------------
+
+
+def _write(
+    run: _Run,
+    entries: Sequence[Entry],
+    places: Mapping[str, str],
+    earlier: Mapping[str, Sent],
+    done: dict[str, Sent],
+    tries: list[int],
+) -> None:
+    """PUT what the server does not hold yet; reads before every try, so that it says what to do.
+
+    Fills `done` with what the server holds in the end. Raises `RecordDiffers` before anything is
+    written when the record says something else than what we left there.
+    """
+    placed = [(entry, _placed(entry.resource, places)) for entry in entries]
+    conflicts = 0
+    while placed:
+        tries[0] += 1
+        planned = _plan(run, placed, earlier)
+        done.update((sent.full_url, sent) for _, sent in planned)
+        if any(sent.effect is Effect.CONFLICT for _, sent in planned):
+            raise RecordDiffers
+        writes = [
+            (resource, sent)
+            for resource, sent in planned
+            if sent.effect in {Effect.CREATE, Effect.UPDATE}
+        ]
+        if not writes or run.dry_run:
+            return
+        try:
+            for start in range(0, len(writes), TRANSACTION_ENTRIES):
+                part = writes[start : start + TRANSACTION_ENTRIES]
+                done.update((sent.full_url, sent) for sent in _transact(run.client, part))
+            return
+        except VersionConflict as problem:
+            conflicts += 1
+            _unwritten(done, writes)
+            if conflicts >= CONFLICT_TRIES:
+                raise
+            run.client.wait(conflicts, problem)
+        except ServerProblem as problem:
+            # What the server made of it, the next reading tells.
+            _unwritten(done, writes)
+            if problem.action is not Action.RETRY:
+                raise
+            run.client.wait(tries[0], problem)
+
+
+def _unwritten(done: dict[str, Sent], writes: Iterable[tuple[Json, Sent]]) -> None:
+    for _, sent in writes:
+        done.pop(sent.full_url, None)
+
+
+def _plan(
+    run: _Run, placed: Sequence[tuple[Entry, Json]], earlier: Mapping[str, Sent]
+) -> list[tuple[Json, Sent]]:
+    references = [entry.reference for entry, _ in placed if entry.reference]
+    held = run.client.read_many(references)
+    planned = []
+    for entry, resource in placed:
+        reference = entry.reference or ""
+        sent = _intend(entry, resource, held[reference], earlier.get(entry.full_url))
+        planned.append((resource, sent))
+    return planned
+
+
+def _intend(entry: Entry, ours: Json, theirs: Json | int, before: Sent | None) -> Sent:
+    """What to do with one resource, from what we left, what is there and what we have now."""
+    now = digest(ours)
+    unchanged = before is not None and before.digest == now
+    version = None if isinstance(theirs, int) else theirs.get("meta", {}).get("versionId")
+    if isinstance(theirs, int):
+        if before is None:
+            # A tombstone that is not ours: someone removed it on purpose.
+            effect = Effect.CREATE if theirs == httpx.codes.NOT_FOUND else Effect.CONFLICT
+        elif unchanged and theirs == httpx.codes.GONE:
+            effect = Effect.DELETED
+        else:
+            effect = Effect.CONFLICT
+    elif _holds(theirs, ours):
+        effect = Effect.SAME
+    elif before is None:
+        effect = Effect.CONFLICT
+    elif version == before.version:
+        effect = Effect.SAME if unchanged else Effect.UPDATE
+    else:
+        effect = Effect.KEPT if unchanged else Effect.CONFLICT
+    return Sent(
+        full_url=entry.full_url,
+        reference=entry.reference or "",
+        version=before.version
+        if before is not None and effect in {Effect.KEPT, Effect.DELETED, Effect.CONFLICT}
+        else version,
+        digest=before.digest if before is not None and effect is Effect.CONFLICT else now,
+        ours=True,
+        effect=effect,
+    )
+
+
+def _transact(client: Client, writes: Sequence[tuple[Json, Sent]]) -> list[Sent]:
+    """One transaction of PUTs; what was made of each. Raises the first problem in the answer."""
+    bundle: Json = {"resourceType": "Bundle", "type": "transaction", "entry": []}
+    for resource, sent in writes:
+        request: Json = {"method": "PUT", "url": sent.reference}
+        if sent.effect is Effect.UPDATE and sent.version is not None:
+            request["ifMatch"] = f'W/"{sent.version}"'
+        bundle["entry"].append({"fullUrl": sent.full_url, "resource": resource, "request": request})
+    answer = client.once("POST", "", bundle, {"Prefer": "return=minimal"})
+    entries = (answer.resource or {}).get("entry", [])
+    if len(entries) != len(writes):
+        raise ServerFault(status=answer.status)
+    results = []
+    for (_, sent), entry in zip(writes, entries, strict=True):
+        response = entry.get("response", {})
+        problem = problem_of(entry_status(entry), None, outcome_text(response))
+        if problem is not None:
+            raise problem
+        results.append(sent.model_copy(update={"version": _version(entry)}))
+    return results
+
+
+def _version(entry: Json) -> str | None:
+    response = entry.get("response", {})
+    _, located = parse_location(str(response.get("location", "")))
+    stored = (entry.get("resource") or {}).get("meta", {}).get("versionId")
+    version = parse_etag(str(response.get("etag", ""))) or located or stored
+    return None if version is None else str(version)
+
+
+# --- bundles --------------------------------------------------------------------------------
+
+
+def digest(resource: Json) -> str:
+    """Hash of a resource's content."""
+    return hashlib.sha256(dumps(resource).encode()).hexdigest()[:24]
+
+
+def _load(path: Path) -> Json:
+    try:
+        return loads(path.read_bytes())
+    except ValueError as broken:
+        raise NotValidated(
+            "Le fichier validé est abîmé : validez ce document à nouveau."
+        ) from broken
+
+
+def _check_validated(bundle: Json) -> None:
+    if systems.VALIDATED_BUNDLE not in bundle.get("meta", {}).get("profile", ()):
+        raise NotValidated
+    found = problems(bundle)
+    if found:
+        raise NotValidated(
+            "Ce document ne passe pas nos contrôles : validez-le à nouveau avant l'envoi."
+        )
+
+
+def _patient(bundle: Json) -> Json:
+    for entry in bundle.get("entry", ()):
+        resource: Json = entry.get("resource", {})
+        if resource.get("resourceType") == "Patient":
+            return resource
+    return {"resourceType": "Patient"}
+
+
+def _patient_entry(entries: Sequence[Entry]) -> Entry:
+    for entry in entries:
+        if entry.kind == "Patient":
+            return entry
+    raise NotValidated
+
+
+def _entries(bundle: Json) -> list[Entry]:
+    entries = []
+    for entry in bundle["entry"]:
+        request = entry["request"]
+        put = request["method"] == "PUT"
+        entries.append(
+            Entry(
+                full_url=entry["fullUrl"],
+                resource=entry["resource"],
+                reference=request["url"] if put else None,
+                condition=None if put else request["ifNoneExist"],
+            )
+        )
+    return entries
+
+
+def _placed(resource: Json, places: Mapping[str, str]) -> Json:
+    """`resource` with every reference to a fullUrl replaced by where that entry is kept."""
+
+    def place(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {
+                name: places.get(value, value)
+                if name == "reference" and isinstance(value, str)
+                else place(value)
+                for name, value in node.items()
+            }
+        if isinstance(node, list):
+            return [place(one) for one in node]
+        return node
+
+    return {name: place(value) for name, value in resource.items()}
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["reference"]} if isinstance(node.get("reference"), str) else set()
+        return own.union(*(_references(value) for value in node.values()))
+    if isinstance(node, list):
+        return set().union(*(_references(one) for one in node))
+    return set()
+
+
+def _encoded(query: str) -> str:
+    """A search as it may travel: what a server would read otherwise is percent-encoded."""
+    return quote(query, safe="?=&:/|,.-_~%")
+
+
+def _holds(theirs: Any, ours: Any) -> bool:
+    """Whether everything in `ours` is in `theirs`; a server may add, and renumbers `meta`."""
+    if isinstance(ours, dict):
+        if not isinstance(theirs, dict):
+            return False
+        return all(
+            _holds_meta(theirs.get(name), value)
+            if name == "meta"
+            else _holds(theirs.get(name), value)
+            for name, value in ours.items()
+        )
+    if isinstance(ours, list):
+        return (
+            isinstance(theirs, list)
+            and len(ours) == len(theirs)
+            and all(_holds(b, a) for a, b in zip(ours, theirs, strict=True))
+        )
+    if isinstance(ours, bool) or isinstance(theirs, bool):
+        return theirs is ours
+    if isinstance(ours, int | Decimal) and isinstance(theirs, int | Decimal):
+        return Decimal(ours) == Decimal(theirs)
+    return bool(ours == theirs)
+
+
+def _holds_meta(theirs: Any, ours: Any) -> bool:
+    if not isinstance(theirs, dict) or not isinstance(ours, dict):
+        return not ours
+    for name in ("profile", "security", "tag"):
+        kept = theirs.get(name, [])
+        if any(not any(_holds(b, a) for b in kept) for a in ours.get(name, ())):
+            return False
+    return True

@@ -1,0 +1,166 @@
+"""Take back what was sent, by its receipts, where the server allows and nobody has edited it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pipeline.reimport.client import (
+    Client,
+    Patience,
+    Target,
+    entry_status,
+    outcome_text,
+    problem_of,
+)
+from pipeline.reimport.errors import Action, RecordDiffers, ServerProblem, VersionConflict
+from pipeline.reimport.receipts import (
+    Delivery,
+    Effect,
+    Receipt,
+    Sent,
+    read_receipts,
+    receipts_folder,
+    sole_sender,
+    write_receipt,
+)
+
+Json = dict[str, Any]
+
+ACTORS = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Device"})
+
+
+def unsend(
+    out: Path,
+    target: Target,
+    *,
+    batch: str | None = None,
+    documents: Collection[str] | None = None,
+    patience: Patience | None = None,
+    transport: httpx.BaseTransport | None = None,
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+) -> tuple[Receipt, ...]:
+    """Delete from `target` what a batch, or some documents, or (with neither) every send made.
+
+    A document with a resource that was edited since stays whole, for a person to look at. Actors
+    that this software made go last, and stay where the record refers to them. Returns the new
+    receipts; run again to resume. Raises `AlreadySending` and `InsecureTarget`.
+    """
+    folder = receipts_folder(out, target.base_url)
+    with (
+        sole_sender(folder),
+        Client(target, patience or Patience(), transport) as client,
+    ):
+        chosen = [
+            receipt
+            for receipt in read_receipts(folder)
+            if receipt.resources
+            and receipt.delivery is not Delivery.WITHDRAWN
+            and (batch is None or receipt.batch == batch)
+            and (documents is None or receipt.document in documents)
+        ]
+        receipts = []
+        actors: dict[str, Sent] = {}
+        for receipt in chosen:
+            result = _withdraw(client, receipt, now())
+            write_receipt(folder, result)
+            receipts.append(result)
+            if result.delivery is Delivery.WITHDRAWN:
+                made = (sent for sent in receipt.resources if _is_own_actor(sent))
+                actors.update((sent.reference, sent) for sent in made)
+        for sent in sorted(actors.values(), key=lambda sent: -_order(sent)):
+            _delete_unreferenced(client, sent)
+    return tuple(receipts)
+
+
+def _withdraw(client: Client, receipt: Receipt, when: dt.datetime) -> Receipt:
+    documents = [sent for sent in receipt.resources if not _is_actor(sent)]
+    problem: ServerProblem | None = None
+    try:
+        _delete_all(client, documents)
+    except ServerProblem as met:
+        problem = met
+    if problem is None:
+        return receipt.model_copy(
+            update={"delivery": Delivery.WITHDRAWN, "when": when, "sentence": "", "code": ""}
+        )
+    held = Delivery.WAITING if problem.action is Action.RETRY else Delivery.HELD
+    return receipt.model_copy(
+        update={
+            "delivery": held,
+            "when": when,
+            "sentence": problem.sentence,
+            "code": problem.code,
+            "status": problem.status,
+            "answer": problem.said,
+        }
+    )
+
+
+def _delete_all(client: Client, resources: Sequence[Sent]) -> None:
+    """Delete in one transaction what is still there; reads before every try."""
+    tried = 0
+    while True:
+        tried += 1
+        held = client.read_many([sent.reference for sent in resources], "id,meta")
+        there = []
+        for sent in resources:
+            resource = held[sent.reference]
+            if isinstance(resource, int):
+                continue
+            version = resource.get("meta", {}).get("versionId")
+            if sent.effect in {Effect.KEPT, Effect.CONFLICT} or version != sent.version:
+                raise RecordDiffers(
+                    "Ce document a été modifié dans le dossier depuis l'envoi : il y reste."
+                )
+            there.append(sent)
+        if not there:
+            return
+        bundle: Json = {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [{"request": {"method": "DELETE", "url": sent.reference}} for sent in there],
+        }
+        try:
+            answer = client.once("POST", "", bundle)
+            for entry in (answer.resource or {}).get("entry", []):
+                status = entry_status(entry)
+                problem = problem_of(status, None, outcome_text(entry.get("response", {})))
+                if problem is not None:
+                    raise problem
+            return
+        except VersionConflict as referred:
+            raise RecordDiffers(
+                "Le dossier fait référence à ce document : il y reste.",
+                status=referred.status,
+                said=referred.said,
+            ) from referred
+        except ServerProblem as problem:
+            if problem.action is not Action.RETRY:
+                raise
+            client.wait(tried, problem)
+
+
+def _delete_unreferenced(client: Client, sent: Sent) -> None:
+    try:
+        client.repeat("DELETE", sent.reference)
+    except ServerProblem:
+        # Someone refers to it, or it is gone: either way it is not ours to insist.
+        return
+
+
+def _is_actor(sent: Sent) -> bool:
+    return sent.reference.partition("/")[0] in ACTORS
+
+
+def _is_own_actor(sent: Sent) -> bool:
+    return _is_actor(sent) and sent.ours and sent.effect is not Effect.KEPT
+
+
+def _order(sent: Sent) -> int:
+    """Roles refer to practitioners and organizations, so they go first."""
+    return int(sent.reference.startswith("PractitionerRole/"))

@@ -17,7 +17,11 @@
     ├── BundleError                    4   bundle-invalide        a draft that our checks refuse
     ├── SetupError                     5   installation           something is missing here
     ├── UsageError                     2   usage                  the command cannot be done so
-    └── ReimportError                  6   reimport               see the reimport room
+    ├── ReimportError                  6   reimport               see the reimport room
+    └── ReviewError                        a document that cannot be validated so
+        ├── Undecided                  7   valeurs-a-decider      doubtful values left
+        ├── StaleValue                 7   valeur-modifiee        decided on another value
+        └── BadDecision                7   decision-invalide      a decision that makes no sense
 
 Every error has a stable `code`, an exit status, whether trying again may help, and one French
 sentence for the person in front of the screen. Messages never hold a patient's value.
@@ -146,3 +150,36 @@ class ReimportError(RepriseError):
     code = "reimport"
     exit_status = 6
     sentence = "Le serveur n'a pas accepté l'envoi."
+
+
+class ReviewError(RepriseError):
+    """A document that cannot be validated with the decisions given."""
+
+    code = "validation"
+    exit_status = 7
+    sentence = "Le document ne peut pas être validé."
+
+
+class Undecided(ReviewError):
+    """Doubtful or unread values that nobody has decided on; `fields` names them."""
+
+    code = "valeurs-a-decider"
+    sentence = "Des valeurs douteuses ou illisibles attendent encore une décision."
+
+    def __init__(self, sentence: str | None = None, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.fields = fields
+
+
+class StaleValue(ReviewError):
+    """A decision about a value that the draft no longer holds."""
+
+    code = "valeur-modifiee"
+    sentence = "La valeur a changé depuis qu'elle a été relue : relisez-la avant de décider."
+
+
+class BadDecision(ReviewError):
+    """A decision on a field that does not exist, or with a value that does not fit it."""
+
+    code = "decision-invalide"
+    sentence = "Cette décision ne s'applique pas à ce document."

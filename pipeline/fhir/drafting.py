@@ -49,7 +49,10 @@ def draft(
         ("scan", records.document_reference(paper, extraction.kind.value, attachment)),
         *([("binary", original)] if original is not None else []),
         *clinical,
-        ("composition", records.composition(paper, extraction, clinical)),
+        (
+            "composition",
+            records.composition(paper, extraction, [(paper.url(k), r) for k, r in clinical]),
+        ),
     ]
     targets = [_target(paper, key, resource) for key, resource in everything if key not in _MADE]
     everything.append(("provenance", records.provenance(paper, targets)))

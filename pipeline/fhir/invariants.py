@@ -116,8 +116,8 @@ def _dose(node: Node) -> Broken:
     if "comparator" in node.content.get("doseQuantity", {}):
         yield "sqty-1", "a comparator in a dose"
     for dose in _doses(node.content):
-        if "value" in dose and dose["value"] <= 0:
-            yield "dose-positive", "a dose that is not positive"
+        if "value" in dose and dose["value"] < 0:
+            yield "dose-negative", "a dose below zero"
 
 
 def _doses(content: Content) -> list[Content]:
@@ -266,19 +266,6 @@ def _blood_pressure(content: Content, components: list[Content], value: str | No
     for code in (systems.SYSTOLIC, systems.DIASTOLIC):
         if sum(code in _codes(part.get("code"), systems.LOINC) for part in components) != 1:
             yield "bp", "a blood pressure has one systolic and one diastolic component"
-    systolic, diastolic = (
-        _component_value(components, code) for code in (systems.SYSTOLIC, systems.DIASTOLIC)
-    )
-    if systolic is not None and diastolic is not None and systolic <= diastolic:
-        yield "bp", "a systolic pressure not above the diastolic one"
-
-
-def _component_value(components: list[Content], code: str) -> Decimal | int | None:
-    for part in components:
-        if code in _codes(part.get("code"), systems.LOINC):
-            value: Decimal | int | None = part.get("valueQuantity", {}).get("value")
-            return value
-    return None
 
 
 def _observation_component(node: Node) -> Broken:

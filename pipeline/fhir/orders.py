@@ -330,8 +330,8 @@ def _timing(timing: Timing) -> Json:
         repeat["count"] = timing.count
     if timing.frequency is not None:
         repeat["frequency"] = timing.frequency
-    if timing.frequency_max is not None:
-        repeat["frequencyMax"] = timing.frequency_max
+        if timing.frequency_max is not None:
+            repeat["frequencyMax"] = timing.frequency_max
     if timing.period_unit is not None and timing.period is not None:
         repeat["period"] = number(timing.period)
         if timing.period_max is not None:

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import hashlib
 import html
+import uuid
 from collections.abc import Sequence
 
 from pipeline.fhir import systems
@@ -37,7 +38,8 @@ def pages(paper: Paper) -> Json:
     return extension(systems.PAGES, parts=parts)
 
 
-def _type(kind: DocumentKind) -> Json:
+def document_type(kind: DocumentKind) -> Json:
+    """Type of a document: its LOINC code and ours, which tells a bizone ordonnance apart."""
     code, display, _, _, title = systems.DOCUMENT_TYPES[kind]
     return concept(
         coding(systems.LOINC, code, display),
@@ -46,20 +48,22 @@ def _type(kind: DocumentKind) -> Json:
     )
 
 
-def _category(kind: DocumentKind | None) -> Json:
+def category(kind: DocumentKind | None) -> Json:
+    """`category` of a document: its French class; nothing for an unknown kind."""
     if kind is None:
         return {}
     _, _, code, display, _ = systems.DOCUMENT_TYPES[kind]
     return {"category": [concept(coding(systems.DOCUMENT_CLASS, code, display))]}
 
 
-def title(kind: DocumentKind | None, day: str | None) -> str:
+def title(kind: DocumentKind | None, day: str | None, *, validated: bool = False) -> str:
     """What people call the document: its kind and date, in French."""
     name = systems.DOCUMENT_TYPES[kind][4] if kind is not None else "Document"
+    state = "transcription validée" if validated else "transcription"
     if day is None:
-        return f"{name} sans date lue (transcription)"
-    year, month, of_month = day.split("-")
-    return f"{name} du {of_month}/{month}/{year} (transcription)"
+        return f"{name} sans date lue ({state})"
+    of_day = "/".join(reversed(day.split("-")))
+    return f"{name} du {of_day} ({state})"
 
 
 # --- the scan -------------------------------------------------------------------------------
@@ -112,8 +116,8 @@ def document_reference(paper: Paper, kind: DocumentKind | None, original: Attach
         ],
         "status": "current",
         "docStatus": "preliminary",
-        "type": _type(kind) if kind is not None else {"extension": [absent()]},
-        **_category(kind),
+        "type": document_type(kind) if kind is not None else {"extension": [absent()]},
+        **category(kind),
         **paper.subject(),
         "date": instant(paper.recorded),
         **paper.by("author", many=True),
@@ -170,15 +174,14 @@ _SECTIONS = (
 )  # fmt: skip
 
 
-def composition(paper: Paper, read: Extraction, entries: Sequence[tuple[str, Json]]) -> Json:
-    """The document as sections with entries; `entries` are (key, resource) pairs.
+CLINICAL_SECTIONS = frozenset(name for name, _, _ in _SECTIONS)
+
+
+def composition(paper: Paper, read: Extraction, clinical: Sequence[tuple[str, Json]]) -> Json:
+    """The document as sections with entries; `clinical` are (fullUrl, resource) pairs.
 
     Its type and date carry the evidence of the document's kind and date.
     """
-    sections = [
-        _section(paper, name, code, [(k, r) for k, r in entries if r["resourceType"] in kinds])
-        for name, code, kinds in _SECTIONS
-    ]
     scan = {
         "title": "Original numérisé",
         "text": narrative("Document source numérisé."),
@@ -189,8 +192,8 @@ def composition(paper: Paper, read: Extraction, entries: Sequence[tuple[str, Jso
         **machine_read(),
         "identifier": paper.identifier("composition"),
         "status": "preliminary",
-        "type": paper.element(read.kind, _type, "CodeableConcept"),
-        **_category(read.kind.value),
+        "type": paper.element(read.kind, document_type, "CodeableConcept"),
+        **category(read.kind.value),
         **paper.subject(),
         **paper.encounter(),
         **_composition_date(paper, read.date),
@@ -198,7 +201,7 @@ def composition(paper: Paper, read: Extraction, entries: Sequence[tuple[str, Jso
         "title": title(read.kind.value, paper.day),
         "custodian": paper.reference("Organization", "organization"),
         "section": [
-            *(section for section in sections if section),
+            *clinical_sections(clinical),
             *_unread(paper, read.unread),
             *_transcript(read.sections),
             scan,
@@ -219,17 +222,24 @@ def narrative(*lines: str, status: str = "generated") -> Json:
     return {"status": status, "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{body}</div>'}
 
 
-def _section(
-    paper: Paper, name: str, code: tuple[str, str], entries: list[tuple[str, Json]]
-) -> Json:
-    if not entries:
-        return {}
-    return {
-        "title": name,
-        "code": concept(coding(systems.LOINC, *code)),
-        "text": narrative(*(headline(resource) for _, resource in entries)),
-        "entry": [paper.reference(resource["resourceType"], key) for key, resource in entries],
-    }
+def clinical_sections(clinical: Sequence[tuple[str, Json]]) -> list[Json]:
+    """Sections of (fullUrl, resource) pairs; a section with no entry is left out."""
+    sections = []
+    for name, code, kinds in _SECTIONS:
+        entries = [pair for pair in clinical if pair[1]["resourceType"] in kinds]
+        if entries:
+            sections.append(
+                {
+                    "title": name,
+                    "code": concept(coding(systems.LOINC, *code)),
+                    "text": narrative(*(headline(resource) for _, resource in entries)),
+                    "entry": [
+                        {"reference": url, "type": resource["resourceType"]}
+                        for url, resource in entries
+                    ],
+                }
+            )
+    return sections
 
 
 def headline(resource: Json) -> str:
@@ -292,6 +302,11 @@ def _transcript(read: Sequence[Section]) -> list[Json]:
         if section.text.strip()
     ]
     return [{"title": "Texte lu", "section": parts}] if parts else []
+
+
+def sibling_url(url: str, key: str) -> str:
+    """The fullUrl of a resource that goes with the one at `url`."""
+    return f"urn:uuid:{uuid.uuid5(uuid.UUID(url.removeprefix('urn:uuid:')), key)}"
 
 
 # --- provenance -----------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 from pipeline.config import Settings
 from pipeline.fhir.drafting import Attachment, draft
+from pipeline.fhir.fields import Field, fields, lookup, parse
+from pipeline.fhir.validating import open_fields, validate
 from pipeline.model import (
     Allergy,
     Alternative,
@@ -26,6 +28,8 @@ from pipeline.model import (
     Code,
     Condition,
     ConditionRole,
+    Decision,
+    DecisionAction,
     Document,
     DocumentKind,
     Dosage,
@@ -584,3 +588,136 @@ def drafts(count: int, *, clean: bool = False) -> Iterator[dict[str, Any]]:
     kinds = list(DocumentKind)
     for seed in range(count):
         yield draft_of(kinds[seed % len(kinds)], seed, clean=clean)
+
+
+# --- decisions ------------------------------------------------------------------------------
+
+DOCTOR = "Dr Alix Relecture"
+VALIDATED = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+
+# What a reviewer types for an unread value, by the last element of its path.
+READINGS: dict[str, Any] = {
+    "name": {"use": "usual", "family": "RELU", "given": ["Camille"]},
+    "gender": "female",
+    "birthDate": "1974-12-25",
+    "telecom": {"system": "phone", "value": "06 39 98 00 01"},
+    "address": {"text": "1 rue Relue"},
+    "medicationCodeableConcept": {"text": "DOLIPRANE 1000 mg cp"},
+    "form": {"text": "comprimé"},
+    "strength": {
+        "numerator": {"value": 1000, "unit": "mg"},
+        "denominator": {"value": 1},
+    },
+    "boundsDuration": {
+        "value": 1, "unit": "mois", "system": "http://unitsofmeasure.org", "code": "mo",
+    },
+    "expectedSupplyDuration": {
+        "value": 1, "unit": "mois", "system": "http://unitsofmeasure.org", "code": "mo",
+    },
+    "dosageInstruction": {"sequence": 1, "text": "1 cp par jour"},
+    "numberOfRepeatsAllowed": 1,
+    "quantity": {"value": 1, "unit": "boîte"},
+    "dispenseInterval": {
+        "value": 7, "unit": "jour", "system": "http://unitsofmeasure.org", "code": "d",
+    },
+    "allowedCodeableConcept": {
+        "coding": [
+            {
+                "system": "http://terminology.hl7.org/CodeSystem/v3-substanceAdminSubstitution",
+                "code": "N",
+            }
+        ]
+    },
+    "type": {
+        "coding": [
+            {
+                "system": "https://reprise.example/fhir/CodeSystem/document-kind",
+                "code": "note-de-consultation",
+            }
+        ]
+    },
+    "date": "2026-11-05",
+    "effectiveDateTime": "2026-11-05",
+    "occurrenceDateTime": "2026-12-05",
+    "valueDateTime": "2026-11-05",
+    "valueString": "Texte relu",
+    "valueBoolean": True,
+    "text": "Passage relu & corrigé",
+    "code": {"text": "Relu"},
+}  # fmt: skip
+_UNITS = {
+    "8480-6": ("mm[Hg]", 130), "8462-4": ("mm[Hg]", 80), "29463-7": ("kg", 72),
+    "8302-2": ("cm", 172), "8310-5": ("Cel", 37), "8867-4": ("/min", 70),
+    "9279-1": ("/min", 16), "39156-5": ("kg/m2", 24), "2708-6": ("%", 97), "9843-4": ("cm", 41),
+}  # fmt: skip
+
+
+def reading(field: Field, resource: dict[str, Any]) -> Any:
+    """What a reviewer would enter for an unread field of `resource`."""
+    path = parse(field.path)
+    last = next(step for step in reversed(path) if isinstance(step, str))
+    if last == "identifier":
+        system = lookup(resource, path)["system"]
+        values = {
+            "urn:oid:1.2.250.1.213.1.4.13": nir("2741275987001"),
+            "https://rpps.esante.gouv.fr": "10990000001",
+            "https://www.ameli.fr": "991234567",
+            "https://finess.esante.gouv.fr": "990000012",
+        }
+        kept = {n: v for n, v in lookup(resource, path).items() if n in ("use", "type", "system")}
+        return {**kept, "value": values.get(system, "P-1")}
+    if last == "valueQuantity":
+        holder = lookup(resource, path[:-1])
+        code = holder["code"]["coding"][0]["code"]
+        unit, value = _UNITS.get(code, ("%", 5))
+        return {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+    return READINGS[last]
+
+
+def decisions(bundle: dict[str, Any]) -> list[Decision]:
+    """Decisions that leave nothing open: doubtful values confirmed, unread ones entered."""
+    resources = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
+    made = []
+    for field in fields(bundle):
+        if field.state is State.SURE:
+            continue
+        action = DecisionAction.CONFIRM
+        new = None
+        if field.state is State.UNREAD:
+            action = DecisionAction.CORRECT
+            new = reading(field, resources[field.url])
+        made.append(
+            Decision(
+                action=action,
+                field=field.name,
+                old=field.value,
+                new=new,
+                who=DOCTOR,
+                when=VALIDATED,
+            )
+        )
+    for name in open_fields(bundle):
+        if name.endswith("#date") and name not in {one.field for one in made}:
+            made.append(
+                Decision(
+                    action=DecisionAction.ADD,
+                    field=name,
+                    new="2026-11-05",
+                    who=DOCTOR,
+                    when=VALIDATED,
+                )
+            )
+    return made
+
+
+def validated_of(kind: DocumentKind, seed: int, *, clean: bool = False) -> dict[str, Any]:
+    """The validated Bundle of `draft_of(kind, seed)`, all its open values decided on."""
+    bundle = draft_of(kind, seed, clean=clean)
+    return validate(bundle, decisions(bundle), DOCTOR, VALIDATED)
+
+
+def validated(count: int, *, clean: bool = False) -> Iterator[dict[str, Any]]:
+    """`count` validated Bundles that go through all the kinds of document in turn."""
+    kinds = list(DocumentKind)
+    for seed in range(count):
+        yield validated_of(kinds[seed % len(kinds)], seed, clean=clean)

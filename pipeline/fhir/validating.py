@@ -461,9 +461,9 @@ def _days(request: Json) -> Decimal | None:
             break
         sequence = step.get("sequence", 1)
         lengths[sequence] = max(length, lengths.get(sequence, Decimal(0)))
-    total = (
-        sum(lengths.values()) if lengths else _length(dispense.get("expectedSupplyDuration", {}))
-    )
+    total = _length(dispense.get("expectedSupplyDuration", {}))
+    if lengths:
+        total = sum(lengths.values(), Decimal(0))
     return None if total is None else total * times
 
 

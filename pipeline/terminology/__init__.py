@@ -1,1 +1,6 @@
-"""Terminology: French drugs (BDPM and built-in lists) and diagnoses, looked up by folded name."""
+"""Terminologies: medicines (BDPM and built-in lists) and CIM-10 labels."""
+
+from pipeline.terminology.bdpm import Summary, import_bdpm
+from pipeline.terminology.medicines import Entry, Near, Product, Terminology
+
+__all__ = ["Entry", "Near", "Product", "Summary", "Terminology", "import_bdpm"]

@@ -1,5 +1,5 @@
 """`python -m samples.generator documents --out DIR --count N --seed S [--modes …] [--split …]`
-and `python -m samples.generator inbox`, which makes the committed inbox again."""
+and `python -m samples.generator samples`, which makes the committed inbox again."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def main() -> None:
     documents.add_argument("--seed", type=int, default=1)
     documents.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     documents.add_argument("--split", choices=("development", "heldout"), default="development")
-    committed = verbs.add_parser("inbox", help="the small inbox committed in samples/")
+    committed = verbs.add_parser("samples", help="the small inbox committed in samples/")
     committed.add_argument("--out", type=Path, default=Path(__file__).parents[1])
     chosen = parser.parse_args()
-    if chosen.verb == "inbox":
+    if chosen.verb == "samples":
         store_inbox(chosen.out)
         return
     modes = cast("list[Mode]", chosen.modes)

@@ -209,7 +209,9 @@ def _letterhead(
     return tuple(lines), tuple(identifiers), tuple(contact), facts
 
 
-def _patient_block(pen: _Pen, who: Person, day: dt.date) -> tuple[tuple[Passage, ...], dict[str, Any]]:
+def _patient_block(
+    pen: _Pen, who: Person, day: dt.date
+) -> tuple[tuple[Passage, ...], dict[str, Any]]:
     family = who.family.upper()
     if pen.chance(0.35):
         family = unaccented(family)
@@ -228,11 +230,12 @@ def _patient_block(pen: _Pen, who: Person, day: dt.date) -> tuple[tuple[Passage,
         facts["birth_family"] = who.birth_family
     if pen.chance(0.3):
         for field in pen.wording("name_fields").format(FAMILY=family, Given=given).split("|"):
-            path = "patient.given" if "rénom" in field.lower() or "PRÉNOM" in field else "patient.family"
+            path = "patient.given" if "prénom" in field.lower() else "patient.family"
             lines.append(Passage("text", field, (path,)))
         if maiden:
-            said = maiden.strip("()")
-            lines.append(Passage("text", said[0].upper() + said[1:], ("patient.birth_family",)))
+            plain = maiden.strip("()")
+            plain = plain[0].upper() + plain[1:]
+            lines.append(Passage("text", plain, ("patient.birth_family",)))
         sexes = pen.words.wording["sex_female" if who.sex == "female" else "sex_male"]
         said = [sex for sex in sexes if len(sex) > 1]
         if pen.chance(0.6):
@@ -252,7 +255,9 @@ def _patient_block(pen: _Pen, who: Person, day: dt.date) -> tuple[tuple[Passage,
         facts["birthDate"] = who.birth_date.isoformat()
         if len(lines) == 1 and not maiden and pen.chance(0.35) and birth[0].islower():
             first = lines[0]
-            lines[0] = Passage("text", f"{first.text}, {birth}", (*first.facts, "patient.birthDate"))
+            lines[0] = Passage(
+                "text", f"{first.text}, {birth}", (*first.facts, "patient.birthDate")
+            )
         else:
             lines.append(Passage("text", birth, ("patient.birthDate",)))
     if pen.chance(0.4):
@@ -330,7 +335,9 @@ def _medication(
     return " ".join(words), dosage.text, f"medications[{len(facts['medications']) - 1}]"
 
 
-def _prescribed(pen: _Pen, drugs: list[Drug], facts: dict[str, Any], ald: bool | None = None) -> list[Passage]:
+def _prescribed(
+    pen: _Pen, drugs: list[Drug], facts: dict[str, Any], ald: bool | None = None
+) -> list[Passage]:
     """Prescription lines: drug and dosage on two lines, on one, or in two columns."""
     layout = pen.rng.choice(("below", "below", "below", "beside", "colon"))
     marker = pen.rng.choice(("", "", "-", "•", "{n})", "{n}/", "{n}."))
@@ -341,7 +348,11 @@ def _prescribed(pen: _Pen, drugs: list[Drug], facts: dict[str, Any], ald: bool |
         if layout == "below":
             lines += [
                 Passage("drug", text, (path,)),
-                Passage("dosage", dosage[0].upper() + dosage[1:] if pen.chance(0.3) else dosage, (f"{path}.dosage",)),
+                Passage(
+                    "dosage",
+                    dosage[0].upper() + dosage[1:] if pen.chance(0.3) else dosage,
+                    (f"{path}.dosage",),
+                ),
             ]
         else:
             join = {"beside": "  ", "colon": " : "}[layout]
@@ -370,7 +381,9 @@ def _bizone(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
     lines += _prescribed(pen, first, facts, ald=True)
     lines += [Passage("gap", "")]
     lines += [Passage("zone", text) for text in pen.words.wording["bizone_other"]]
-    return lines + _prescribed(pen, pen.rng.sample(others, pen.rng.choice((1, 2))), facts, ald=False)
+    return lines + _prescribed(
+        pen, pen.rng.sample(others, pen.rng.choice((1, 2))), facts, ald=False
+    )
 
 
 def _condition(pen: _Pen, facts: dict[str, Any], text: str, role: str, certainty: str) -> str:
@@ -419,7 +432,13 @@ def _note(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
         problems = pen.clinic("problems", rng.choice((0, 1, 2)))
         paths = [_condition(pen, facts, text, "history", "confirmed") for text in past]
         paths += [_condition(pen, facts, text, "problem", "confirmed") for text in problems]
-        lines.append(Passage("text", f"{pen.wording('history_heading')} {', '.join(past + problems)}", tuple(paths)))
+        lines.append(
+            Passage(
+                "text",
+                f"{pen.wording('history_heading')} {', '.join(past + problems)}",
+                tuple(paths),
+            )
+        )
     if pen.chance(0.6):
         lines.append(_allergy(pen, facts))
     if pen.chance(0.35):
@@ -434,7 +453,13 @@ def _note(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
     if pen.chance(0.5):
         absent = pen.clinic("negated")[0]
         path = _condition(pen, facts, absent, "problem", "negated")
-        lines.append(Passage("text", f"Pas de {absent}" if absent[0] not in "aeiouéœ" else f"Pas d'{absent}", (path,)))
+        lines.append(
+            Passage(
+                "text",
+                f"Pas de {absent}" if absent[0] not in "aeiouéœ" else f"Pas d'{absent}",
+                (path,),
+            )
+        )
     if pen.chance(0.8):
         if pen.chance(0.3):
             text = pen.clinic("suspected")[0]
@@ -460,12 +485,20 @@ def _next_visit(pen: _Pen, facts: dict[str, Any]) -> Passage:
 
 def _pregnancy(pen: _Pen, facts: dict[str, Any], day: dt.date) -> list[Passage]:
     lines = _measured(pen, measurements.pregnancy(pen.rng, day), facts)
-    extra = ["MAF +", "Col long fermé postérieur", "Pas de contraction utérine", "Œdèmes : non", "Présentation céphalique"]
+    extra = [
+        "MAF +",
+        "Col long fermé postérieur",
+        "Pas de contraction utérine",
+        "Œdèmes : non",
+        "Présentation céphalique",
+    ]
     lines += [Passage("text", text) for text in pen.rng.sample(extra, 2)]
     if pen.chance(0.4):
         lines.append(_allergy(pen, facts))
     if pen.chance(0.35):
-        lines += _measured(pen, [measurements.haemoglobin(pen.rng), measurements.ferritin(pen.rng)], facts)
+        lines += _measured(
+            pen, [measurements.haemoglobin(pen.rng), measurements.ferritin(pen.rng)], facts
+        )
     if pen.chance(0.6):
         lines.append(Passage("heading", pen.wording("plan_heading")))
         lines += _prescribed(pen, _choose_drugs(pen, pen.rng.choice((1, 2)), midwife=True), facts)
@@ -503,9 +536,16 @@ def _certificate(
     ending = "e" if patient.sex == "female" else ""
     text = pen.rng.choice(pen.words.clinic["certificates"])
     if "{start}" in text:
-        facts["certificate"] = {"kind": "sick-leave", "start": day.isoformat(), "end": end.isoformat()}
+        facts["certificate"] = {
+            "kind": "sick-leave",
+            "start": day.isoformat(),
+            "end": end.isoformat(),
+        }
     said = text.format(
-        pe="e" if who.given.endswith("e") and not who.given.startswith(("Philippe", "Pierre", "Georges", "Christophe", "Guillaume")) else "",
+        pe="e"
+        if who.given.endswith("e")
+        and not who.given.startswith(("Philippe", "Pierre", "Georges", "Christophe", "Guillaume"))
+        else "",
         e=ending,
         prescriber=f"Dr {who.name}",
         patient=f"{patient.title} {patient.family.upper()} {patient.given[0]}",
@@ -518,5 +558,10 @@ def _certificate(
     facts["patient"].pop("implied", None)
     return [
         Passage("text", said, ("certificate",)),
-        Passage("text", "Certificat établi à la demande de l'intéressé" + ending + " et remis en main propre pour faire valoir ce que de droit."),
+        Passage(
+            "text",
+            "Certificat établi à la demande de l'intéressé"
+            + ending
+            + " et remis en main propre pour faire valoir ce que de droit.",
+        ),
     ]

@@ -45,10 +45,14 @@ def _skew(pixels: Pixels, degrees: float, fill: int) -> tuple[Pixels, Matrix]:
     return np.asarray(turned, dtype=np.uint8), np.vstack([turn, [0, 0, 1]])
 
 
-def _smooth_field(noise: np.random.Generator, height: int, width: int, cells: int) -> NDArray[np.float32]:
+def _smooth_field(
+    noise: np.random.Generator, height: int, width: int, cells: int
+) -> NDArray[np.float32]:
     """A slowly varying field around 0 with unit spread."""
     coarse = noise.normal(0, 1, (cells, cells)).astype(np.float32)
-    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    return np.asarray(
+        cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32
+    )
 
 
 def punched(pixels: Pixels, rng: Random) -> Pixels:
@@ -65,11 +69,12 @@ def shown_through(pixels: Pixels, other: Pixels, strength: float) -> Pixels:
     """The back of the sheet (`other`, mirrored and blurred) shining through."""
     back = cv2.GaussianBlur(np.ascontiguousarray(other[:, ::-1]), (0, 0), 4).astype(np.float32)
     through = 255 - (255 - back) * strength
-    return np.minimum(pixels, through).astype(np.uint8)
+    darker: Pixels = np.minimum(pixels, through).astype(np.uint8)
+    return darker
 
 
 def scanned(pixels: Pixels, rng: Random, hardness: float, back: Pixels | None = None) -> Capture:
-    """A flatbed or feeder scan; `hardness` 0 is a careful scan, 1 a hurried one on a bad machine."""
+    """A flatbed or feeder scan; `hardness` 0 is careful, 1 is hurried on a bad machine."""
     noise = np.random.default_rng(rng.getrandbits(32))
     if back is not None:
         pixels = shown_through(pixels, back, 0.10 + 0.10 * hardness)
@@ -81,21 +86,24 @@ def scanned(pixels: Pixels, rng: Random, hardness: float, back: Pixels | None = 
     if dpi != 300:
         skewed = _scaled(skewed, scale)
     homography = np.diag([scale, scale, 1.0]) @ homography
-    image = skewed.astype(np.float32)
+    image: NDArray[np.float32] = skewed.astype(np.float32)
     if rng.random() < 0.75:
-        image = image.mean(axis=2)
+        image = image.mean(axis=2, dtype=np.float32)
     blur = rng.uniform(0.3, 0.6 + 0.8 * hardness) * scale
-    image = cv2.GaussianBlur(image, (0, 0), blur)
+    image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur), np.float32)
     low = rng.uniform(0, 30 + 60 * hardness)
     high = rng.uniform(255 - 35 * hardness, 255)
-    image = low + image * (high - low) / 255
-    shade = _smooth_field(noise, *image.shape[:2], 4) * (1 + 3 * hardness)
+    image = (low + image * ((high - low) / 255)).astype(np.float32)
+    height, width = image.shape[:2]
+    shade = _smooth_field(noise, height, width, 4) * (1 + 3 * hardness)
     grain = noise.normal(0, 1.5 + 5 * hardness, image.shape[:2]).astype(np.float32)
-    texture = shade + grain
+    texture = np.asarray(shade + grain, np.float32)
     image = image + (texture if image.ndim == 2 else texture[..., None])
     if rng.random() < 0.3 * hardness + 0.1:
         edge = rng.randint(6, 40)
-        image[:, :edge] *= np.linspace(0.3, 1, edge)[None, :, *([None] * (image.ndim - 2))]
+        image[:, :edge] *= np.linspace(0.3, 1, edge, dtype=np.float32)[
+            None, :, *([None] * (image.ndim - 2))
+        ]
     return Capture(np.clip(image, 0, 255).astype(np.uint8), dpi, homography)
 
 
@@ -123,7 +131,9 @@ def faxed(pixels: Pixels, rng: Random, header: str) -> Capture:
 
 def _table(noise: np.random.Generator, height: int, width: int, rng: Random) -> NDArray[np.float32]:
     """The surface that the sheet lies on: a plain or grained table top."""
-    base = np.array(rng.choice(((96, 72, 52), (60, 62, 66), (150, 140, 128), (40, 48, 58))), np.float32)
+    base = np.array(
+        rng.choice(((96, 72, 52), (60, 62, 66), (150, 140, 128), (40, 48, 58))), np.float32
+    )
     grain = noise.normal(0, 1, (height // 3, 24)).astype(np.float32)
     grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC) * rng.uniform(2, 9)
     return base[None, None, :] + grain[..., None]
@@ -140,7 +150,8 @@ def photographed(pixels: Pixels, rng: Random) -> Capture:
     margin = rng.uniform(0.04, 0.08)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     target = np.array(
-        [[margin, margin], [1 - margin, margin], [1 - margin, 1 - margin], [margin, 1 - margin]], np.float32
+        [[margin, margin], [1 - margin, margin], [1 - margin, 1 - margin], [margin, 1 - margin]],
+        np.float32,
     )
     target += noise.uniform(-0.022, 0.022, (4, 2)).astype(np.float32)
     target *= np.array([out_width, out_height], np.float32)
@@ -153,7 +164,9 @@ def photographed(pixels: Pixels, rng: Random) -> Capture:
     light = 0.86 + 0.07 * _smooth_field(noise, out_height, out_width, 3)
     if rng.random() < 0.6:
         light *= _shadow(noise, out_height, out_width, rng)
-    cast = np.array([rng.uniform(0.96, 1.0), rng.uniform(0.95, 0.99), rng.uniform(0.86, 0.98)], np.float32)
+    cast = np.array(
+        [rng.uniform(0.96, 1.0), rng.uniform(0.95, 0.99), rng.uniform(0.86, 0.98)], np.float32
+    )
     image = image * np.clip(light, 0.3, 1.05)[..., None] * cast
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.1))
     image += noise.normal(0, rng.uniform(2, 5), image.shape[:2]).astype(np.float32)[..., None]
@@ -165,7 +178,9 @@ def photographed(pixels: Pixels, rng: Random) -> Capture:
     return Capture(photo, 300, matrix)
 
 
-def _shadow(noise: np.random.Generator, height: int, width: int, rng: Random) -> NDArray[np.float32]:
+def _shadow(
+    noise: np.random.Generator, height: int, width: int, rng: Random
+) -> NDArray[np.float32]:
     """The photographer's own shadow: one soft-edged half plane."""
     angle = rng.uniform(0, 2 * np.pi)
     columns, rows = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))

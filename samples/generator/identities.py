@@ -101,9 +101,10 @@ def unaccented(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
-def person(rng: Random, words: Vocabulary, sex: Sex | None, ages: tuple[int, int]) -> Person:
-    """A patient of `sex` (either when None) and of an age within `ages` in 2026."""
-    sex = sex or rng.choice(("female", "female", "male"))
+def person(rng: Random, words: Vocabulary, wanted: Sex | None, ages: tuple[int, int]) -> Person:
+    """A patient of the `wanted` sex (either when None) and of an age within `ages` in 2026."""
+    drawn: Sex = rng.choice(("female", "female", "male"))
+    sex = wanted or drawn
     family = rng.choice(words.people["families"])
     birth_family = family
     if sex == "female" and rng.random() < 0.4:

@@ -1,6 +1,6 @@
 """The small inbox committed in `samples/inbox`: one of everything that a practice scans.
 
-Made again with `python -m samples.generator inbox`; its files are kept light (under 6 MB in all).
+Made again with `python -m samples.generator samples`; its files are kept light (under 6 MB in all).
 """
 
 from __future__ import annotations
@@ -99,8 +99,11 @@ def _batch() -> ScanFile:
     separators = []
     first, second = professional(rng, words, False), professional(rng, words, False)
     plan: tuple[tuple[Kind, bool], ...] = (
-        ("ordonnance", True), ("ordonnance", True), ("note-de-consultation", False), ("certificat", False),
-    )  # fmt: skip
+        ("ordonnance", True),
+        ("ordonnance", True),
+        ("note-de-consultation", False),
+        ("certificat", False),
+    )
     for number, (kind, of_first) in enumerate(plan):
         sheet = paper(rng, words, kind, first if of_first else second)
         pages, truth = document(rng, sheet, "printed", words, len(captures) + 1, hardness=_LIGHT)
@@ -111,7 +114,13 @@ def _batch() -> ScanFile:
             captures.append(degradation.scanned(np.ascontiguousarray(page[..., :3]), rng, 0.1))
             separators.append(len(captures))
     name = "lot du lundi.pdf"
-    scan = {"scan": name, "blank": [], "separators": separators, "rotation": 0, "documents": documents}
+    scan = {
+        "scan": name,
+        "blank": [],
+        "separators": separators,
+        "rotation": 0,
+        "documents": documents,
+    }
     return ScanFile(name, "pdf", tuple(captures), scan, quality=50)
 
 

@@ -47,14 +47,18 @@ def blood_pressure(rng: Random) -> Noted:
 
 def pulse(rng: Random) -> Noted:
     rate = rng.randint(52, 112)
-    form = rng.choice(("FC {}", "FC {} bpm", "FC : {}/min", "pouls {}", "Pouls : {}/min", "FC = {}"))
+    form = rng.choice(
+        ("FC {}", "FC {} bpm", "FC : {}/min", "pouls {}", "Pouls : {}/min", "FC = {}")
+    )
     return form.format(rate), [_fact("8867-4", rate, "/min")]
 
 
 def temperature(rng: Random) -> Noted:
     degrees = rng.randint(362, 399) / 10
     whole, tenth = f"{degrees:.1f}".split(".")
-    form = rng.choice(("T° {d}", "T° {w}°{t}", "T {d}°C", "Température : {d} °C", "{w}°{t}", "T° = {d}"))
+    form = rng.choice(
+        ("T° {d}", "T° {w}°{t}", "T {d}°C", "Température : {d} °C", "{w}°{t}", "T° = {d}")
+    )
     text = form.format(d=_decimal(degrees), w=whole, t=tenth)
     return text, [_fact("8310-5", degrees, "Cel")]
 
@@ -75,7 +79,9 @@ def respiration(rng: Random) -> Noted:
 def weight(rng: Random, kilograms: float | None = None) -> Noted:
     kilos = kilograms if kilograms is not None else rng.randint(960, 2100) / 20
     number = f"{kilos:.1f}".replace(".", ",").removesuffix(",0")
-    form = rng.choice(("Poids {} kg", "Poids : {} kg", "P {} kg", "P : {} kg", "poids = {} kg", "Pds {} kg"))
+    form = rng.choice(
+        ("Poids {} kg", "Poids : {} kg", "P {} kg", "P : {} kg", "poids = {} kg", "Pds {} kg")
+    )
     return form.format(number), [_fact("29463-7", round(kilos, 1), "kg")]
 
 
@@ -157,7 +163,12 @@ def tsh(rng: Random) -> Noted:
 def peak_flow(rng: Random) -> Noted:
     value = rng.randint(20, 55) * 10
     return rng.choice(("DEP {} L/min", "DEP : {} L/min")).format(value), [
-        _fact("33452-4", value, "L/min", alternatives=[{"loinc": "19935-6", "value": value, "unit": "L/min"}])
+        _fact(
+            "33452-4",
+            value,
+            "L/min",
+            alternatives=[{"loinc": "19935-6", "value": value, "unit": "L/min"}],
+        )
     ]
 
 
@@ -194,7 +205,9 @@ def pregnancy(rng: Random, day: dt.date) -> list[Noted]:
     gravida = rng.randint(1, 5)
     para = rng.randint(0, gravida - 1)
     noted: list[Noted] = []
-    term = rng.choice(("{w} SA + {d}", "{w} SA+{d}", "{w} SA + {d} j", "Terme : {w} SA {d} j", "{w}+{d} SA"))
+    term = rng.choice(
+        ("{w} SA + {d}", "{w} SA+{d}", "{w} SA + {d} j", "Terme : {w} SA {d} j", "{w}+{d} SA")
+    )
     if days == 0:
         term = rng.choice(("{w} SA", "Terme {w} SA"))
     noted.append((term.format(w=weeks, d=days), [_fact("18185-9", age, "d")]))
@@ -209,18 +222,31 @@ def pregnancy(rng: Random, day: dt.date) -> list[Noted]:
         )  # fmt: skip
     if rng.random() < 0.7:
         form = rng.choice(("DPA {}", "DPA : {}", "Terme prévu le {}"))
-        noted.append((form.format(due.strftime(dmy)), [{"loinc": "11778-8", "date": due.isoformat()}]))
+        noted.append(
+            (form.format(due.strftime(dmy)), [{"loinc": "11778-8", "date": due.isoformat()}])
+        )
     noted.append(blood_pressure(rng))
     kilos = rng.randint(104, 190) / 2
     noted.append(weight(rng, kilos))
     if weeks >= 20:
         height = min(weeks - 4, 32) + rng.randint(-1, 2)
-        noted.append((rng.choice(("HU {} cm", "HU : {} cm", "HU {}")).format(height), [_fact("11881-0", height, "cm")]))
+        noted.append(
+            (
+                rng.choice(("HU {} cm", "HU : {} cm", "HU {}")).format(height),
+                [_fact("11881-0", height, "cm")],
+            )
+        )
     beat = rng.randint(122, 158)
     form = rng.choice(("BDC {}/min", "BDC : {} bpm", "BDCF {}/min"))
     noted.append((form.format(beat), [_fact("55283-6", beat, "/min")]))
     protein, sugar = rng.choice((("0", "0"), ("négatif", "négatif"), ("traces", "0"), ("+", "0")))
-    stick = rng.choice(("BU : albumine {p}, sucre {s}", "BU : protéines {p}, sucre {s}", "Albumine {p} - Sucre {s}"))
+    stick = rng.choice(
+        (
+            "BU : albumine {p}, sucre {s}",
+            "BU : protéines {p}, sucre {s}",
+            "Albumine {p} - Sucre {s}",
+        )
+    )
     noted.append(
         (stick.format(p=protein, s=sugar),
          [{"loinc": "20454-5", "text": protein}, {"loinc": "25428-4", "text": sugar}])

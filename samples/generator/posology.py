@@ -196,7 +196,9 @@ def regimen(rng: Random, words: Vocabulary, drug: Drug) -> Regimen:
                 text = _join(text, needed)
             return Regimen(text, (step,))
         case "short":
-            text = f"{word.dose(2, unit)} {word.when(('MORN',))} le 1er jour{word.pick('step_join')}"
+            text = (
+                f"{word.dose(2, unit)} {word.when(('MORN',))} le 1er jour{word.pick('step_join')}"
+            )
             text += f"{word.dose(1, unit)} par jour les 4 jours suivants"
             first = _daily(1, ("MORN",), boundsDuration={"value": 1, "unit": "d"})
             after = _daily(1, boundsDuration={"value": 4, "unit": "d"})
@@ -244,9 +246,7 @@ def regimen(rng: Random, words: Vocabulary, drug: Drug) -> Regimen:
             months = rng.choice((1, 2, 3))
             each = "par mois" if months == 1 else f"tous les {months} mois"
             timing = {"frequency": 1, "period": months, "periodUnit": "mo"}
-            return Regimen(
-                _join(word.dose(1, unit), each), (_step(_quantity(1, unit), timing),)
-            )
+            return Regimen(_join(word.dose(1, unit), each), (_step(_quantity(1, unit), timing),))
         case "continuous":
             text, timing = _times_a_day(word, 1, unit, 1)
             text = _join(text, rng.choice(("à heure fixe", "en continu", "")))
@@ -333,7 +333,9 @@ def _as_needed(word: _Wording, drug: Drug, unit: str) -> Regimen:
     if drug.plan in ("pain", "nausea", "diarrhoea", "sachets") and rng.random() < 0.6:
         times = rng.choice((2, 3, 4)) if drug.plan != "sachets" else 1
         often = (
-            word.pick("times").format(n=times, word=NUMBER_WORDS[times]) if times > 1 else "par jour"
+            word.pick("times").format(n=times, word=NUMBER_WORDS[times])
+            if times > 1
+            else "par jour"
         )
         timing = _daily(times)
     tail = ""

@@ -32,7 +32,13 @@ Frame = tuple[float, float, float, float]
 DPI = 300
 WIDTH, HEIGHT = 2480, 3508
 INKS: tuple[Colour, ...] = ((25, 40, 120), (18, 18, 24), (20, 30, 90), (45, 45, 52), (30, 55, 150))
-HEAD_COLOURS: tuple[Colour, ...] = ((15, 15, 15), (15, 15, 15), (20, 60, 110), (30, 90, 60), (110, 25, 40))
+HEAD_COLOURS: tuple[Colour, ...] = (
+    (15, 15, 15),
+    (15, 15, 15),
+    (20, 60, 110),
+    (30, 90, 60),
+    (110, 25, 40),
+)
 
 _FAMILIES: dict[Split, tuple[tuple[str, str], ...]] = {
     "development": (
@@ -71,6 +77,13 @@ def _font_file(name: str) -> Path:
             if plain.endswith((wanted, f"{wanted}.otf", f"{wanted}.ttf")):
                 return path
     raise FileNotFoundError(f"font {name} is not installed")
+
+
+def _installed(name: str) -> bool:
+    try:
+        return _font_file(name).is_file()
+    except FileNotFoundError:
+        return False
 
 
 @cache
@@ -146,7 +159,11 @@ class Sheet:
     def blank(cls, tint: Colour = (255, 255, 255)) -> Sheet:
         size = (WIDTH, HEIGHT)
         white = (255, 255, 255)
-        return cls(Image.new("RGB", size, tint), Image.new("RGB", size, white), Image.new("RGB", size, white))
+        return cls(
+            Image.new("RGB", size, tint),
+            Image.new("RGB", size, white),
+            Image.new("RGB", size, white),
+        )
 
     def pixels(self, rng: Random) -> Pixels:
         """Paper times print times pen, the pen strokes gently warped so that no letter repeats."""
@@ -196,7 +213,9 @@ def _warped(pixels: Pixels, rng: Random) -> Pixels:
     for _ in range(2):
         coarse = noise.normal(0, 1, (HEIGHT // 28, WIDTH // 28)).astype(np.float32)
         fields.append(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) * 1.5)
-    columns, rows = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
+    columns, rows = np.meshgrid(
+        np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32)
+    )
     warped = cv2.remap(
         pixels, columns + fields[0], rows + fields[1], cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT, borderValue=(255, 255, 255),
@@ -219,7 +238,15 @@ def put(
     return box
 
 
-def write(sheet: Sheet, x: float, y: float, text: str, hand: Hand, rng: Random, facts: tuple[str, ...] = ()) -> Frame:
+def write(
+    sheet: Sheet,
+    x: float,
+    y: float,
+    text: str,
+    hand: Hand,
+    rng: Random,
+    facts: tuple[str, ...] = (),
+) -> Frame:
     """Write `text` by hand, word by word, from (x, y top); returns the box of the ink."""
     known = glyphs(hand.font)
     text = "".join(c if c in known or c == " " else _nearest(c) for c in text)
@@ -244,9 +271,10 @@ def write(sheet: Sheet, x: float, y: float, text: str, hand: Hand, rng: Random, 
             glyph.size, Image.Transform.AFFINE, (1, shear, -shear * glyph.height / 2, 0, 1, 0),
             resample=Image.Resampling.BILINEAR,
         ).rotate(angle, Image.Resampling.BILINEAR)  # fmt: skip
-        stroke = np.asarray(glyph).astype(np.float32) / 255
+        stroke = np.asarray(glyph, np.float32) / 255
         if hand.pressure > 1:
-            stroke = cv2.dilate(stroke, np.ones((3, 3), np.uint8), iterations=round(hand.pressure) - 1)
+            square = np.ones((3, 3), np.uint8)
+            stroke = np.asarray(cv2.dilate(stroke, square), np.float32)
         fade = rng.uniform(0.82, 1.0)
         mask = Image.fromarray((np.clip(stroke * fade, 0, 1) * 255).astype(np.uint8))
         place_x = round(x - pad)
@@ -260,7 +288,16 @@ def write(sheet: Sheet, x: float, y: float, text: str, hand: Hand, rng: Random, 
 
 
 def _nearest(char: str) -> str:
-    return {"µ": "u", "•": "-", "½": "1/2", "œ": "oe", "–": "-", "☎": "Tél", "’": "'", "²": "2"}.get(char, "")
+    return {
+        "µ": "u",
+        "•": "-",
+        "½": "1/2",
+        "œ": "oe",
+        "–": "-",
+        "☎": "Tél",
+        "’": "'",
+        "²": "2",
+    }.get(char, "")
 
 
 def hand_width(text: str, hand: Hand) -> float:
@@ -283,18 +320,30 @@ def _wrapped(text: str, width: float, measure: object) -> list[str]:
     return [*lines, line]
 
 
-def _box(sheet: Sheet, frame: Frame, colour: Colour = (60, 60, 60), width: int = 3, radius: int = 0) -> None:
+def _box(
+    sheet: Sheet, frame: Frame, colour: Colour = (60, 60, 60), width: int = 3, radius: int = 0
+) -> None:
     ImageDraw.Draw(sheet.ink).rounded_rectangle(frame, radius=radius, outline=colour, width=width)
 
 
-def _rule(sheet: Sheet, y: float, left: float, right: float, colour: Colour, width: int = 3) -> None:
+def _rule(
+    sheet: Sheet, y: float, left: float, right: float, colour: Colour, width: int = 3
+) -> None:
     ImageDraw.Draw(sheet.ink).line((left, y, right, y), fill=colour, width=width)
 
 
 # --- letterheads ----------------------------------------------------------------------------
 
 
-def _stack(sheet: Sheet, x: float, y: float, lines: Sequence[str], face: Face, anchor: str = "la", bold_first: bool = False) -> float:
+def _stack(
+    sheet: Sheet,
+    x: float,
+    y: float,
+    lines: Sequence[str],
+    face: Face,
+    anchor: str = "la",
+    bold_first: bool = False,
+) -> float:
     for number, line in enumerate(lines):
         first = bold_first and number == 0
         used = face.at(1.35) if first else face
@@ -335,7 +384,11 @@ def _letterhead(sheet: Sheet, paper: Paper, look: Look, top: int) -> float:
             draw.line((left + 95, top + 40, left + 95, top + 150), fill=face.colour, width=16)
             draw.line((left + 40, top + 95, left + 150, top + 95), fill=face.colour, width=16)
             y = _stack(sheet, left + 250, top, (*names, *contact), face, bold_first=True)
-            y = _stack(sheet, right, top, ids, face.at(0.85), anchor="ra") if len(ids) > 3 else max(y, _stack(sheet, right, top + 10, ids, face.at(0.85), anchor="ra"))
+            y = (
+                _stack(sheet, right, top, ids, face.at(0.85), anchor="ra")
+                if len(ids) > 3
+                else max(y, _stack(sheet, right, top + 10, ids, face.at(0.85), anchor="ra"))
+            )
             _rule(sheet, y + 20, left, right, face.colour, 6)
             y += 30
         case "column":
@@ -349,7 +402,14 @@ def _letterhead(sheet: Sheet, paper: Paper, look: Look, top: int) -> float:
         case "foot":
             y = _stack(sheet, WIDTH / 2, top, names, face.at(1.1), anchor="ma", bold_first=True)
             _rule(sheet, y + 10, 800, WIDTH - 800, face.colour, 2)
-            _stack(sheet, WIDTH / 2, HEIGHT - 260, (" – ".join(contact), "   ".join(ids)), face.at(0.85), anchor="ma")
+            _stack(
+                sheet,
+                WIDTH / 2,
+                HEIGHT - 260,
+                (" – ".join(contact), "   ".join(ids)),
+                face.at(0.85),
+                anchor="ma",
+            )
             y += 20
         case _:
             raise ValueError(f"unknown letterhead {look.letterhead}")
@@ -372,20 +432,23 @@ _PATIENTS: dict[Split, tuple[str, ...]] = {
 def look(rng: Random, split: Split, writing: Writing) -> Look:
     """Draw an appearance in the fonts and layouts of one split."""
     if writing == "typewritten":
-        path = _font_file(rng.choice(_TYPEWRITERS[split]))
+        path = _font_file(rng.choice([n for n in _TYPEWRITERS[split] if _installed(n)]))
         head = body = Face(path, path, rng.choice((10.5, 11.5, 12)), (28, 28, 32))
     else:
-        regular, bold = (_font_file(name) for name in rng.choice(_FAMILIES[split]))
+        families = [names for names in _FAMILIES[split] if all(map(_installed, names))]
+        regular, bold = (_font_file(name) for name in rng.choice(families))
         body = Face(regular, bold, rng.choice((10, 10.5, 11, 12, 12.5)))
         if rng.random() < 0.3:
-            regular, bold = (_font_file(name) for name in rng.choice(_FAMILIES[split]))
+            regular, bold = (_font_file(name) for name in rng.choice(families))
         head = Face(regular, bold, rng.choice((9.5, 10.5, 11)), rng.choice(HEAD_COLOURS))
     return Look(
         writing=writing,
         split=split,
         head=head,
         body=body,
-        hand=hand(rng, "train" if split == "development" else "held-out"),
+        hand=_pen(rng, body)
+        if writing in ("printed", "typewritten")
+        else hand(rng, "train" if split == "development" else "held-out"),
         letterhead="plain" if writing == "typewritten" else rng.choice(_LETTERHEADS[split]),
         patient=rng.choice(_PATIENTS[split]),
         paper=rng.choice(("white", "white", "white", "ruled", "squared"))
@@ -397,6 +460,11 @@ def look(rng: Random, split: Split, writing: Writing) -> Look:
         stamp=rng.random() < 0.35,
         margin=millimetres(rng.uniform(14, 24)),
     )  # fmt: skip
+
+
+def _pen(rng: Random, face: Face) -> Hand:
+    """The pen that signs a printed page; nothing is written with it."""
+    return Hand(face.regular, points(face.size), rng.choice(INKS), 0.0, 0.0, 0.0, 1)
 
 
 def hand(rng: Random, group: Group) -> Hand:
@@ -479,15 +547,19 @@ class _Writer:
 
     def line(
         self, text: str, indent: float, facts: tuple[str, ...] = (), *, bold: bool = False,
-        underline: bool = False, x: float | None = None, right: float | None = None, printed: bool = False,
+        underline: bool = False, x: float | None = None, right: float | None = None,
     ) -> None:  # fmt: skip
         """One passage, wrapped; moves down and turns the page when it is full."""
         look = self.look
         left = (look.margin if x is None else x) + indent
         width = (right or WIDTH - look.margin) - left
-        hand_written = self.by_hand and not printed
+        hand_written = self.by_hand
         pitch = look.hand.pitch if hand_written else points(look.body.size) * look.line_gap
-        for part in _wrapped(text, width, self._measure if hand_written or not self.by_hand else look.body.font().getlength):
+        for part in _wrapped(
+            text,
+            width,
+            self._measure if hand_written or not self.by_hand else look.body.font().getlength,
+        ):
             if self.y + pitch > self.bottom and len(self.sheets) < 4:
                 self._turn()
             if hand_written:
@@ -495,7 +567,16 @@ class _Writer:
                 if underline:
                     self._underline(left, part)
             else:
-                put(self.sheet, left, self.y, part, look.body, bold=bold, facts=facts, underline=underline)
+                put(
+                    self.sheet,
+                    left,
+                    self.y,
+                    part,
+                    look.body,
+                    bold=bold,
+                    facts=facts,
+                    underline=underline,
+                )
             self.y += pitch
 
     def _underline(self, left: float, text: str) -> None:
@@ -503,7 +584,9 @@ class _Writer:
         y = self.y + sum(_loaded(look.hand.font, look.hand.size).getmetrics()) * 0.98
         end = left + hand_width(text, look.hand)
         middle = ((left + end) / 2, y + self.rng.uniform(-6, 6))
-        ImageDraw.Draw(self.sheet.hand_ink).line((left, y, *middle, end, y + self.rng.uniform(-8, 8)), fill=look.hand.colour, width=4)
+        ImageDraw.Draw(self.sheet.hand_ink).line(
+            (left, y, *middle, end, y + self.rng.uniform(-8, 8)), fill=look.hand.colour, width=4
+        )
 
     def patient(self) -> None:
         look, lines = self.look, list(self.paper.patient_lines)
@@ -516,7 +599,9 @@ class _Writer:
         if kind == "ruled":
             _rule(self.sheet, self.y - 16, look.margin, WIDTH - look.margin, (120, 120, 120), 2)
         for passage in lines:
-            self.line(passage.text, 0, passage.facts, x=x, bold=kind == "framed" and passage is lines[0])
+            self.line(
+                passage.text, 0, passage.facts, x=x, bold=kind == "framed" and passage is lines[0]
+            )
         if kind == "ruled":
             _rule(self.sheet, self.y + 10, look.margin, WIDTH - look.margin, (120, 120, 120), 2)
         if kind == "framed" and not self.by_hand:
@@ -528,10 +613,23 @@ class _Writer:
         at = self.y
         x = WIDTH - self.look.margin - self._measure(text) - 20 if beside else self.look.margin
         self.line(text, 0, ("date",), x=max(x, self.look.margin))
-        if beside and self.rng.random() < 0.5 and self.look.patient in ("left", "framed") and self.look.patient == "left":
+        if (
+            beside
+            and self.rng.random() < 0.5
+            and self.look.patient in ("left", "framed")
+            and self.look.patient == "left"
+        ):
             self.y = at  # the date stands to the right of the patient's first line
-            if self.paper.patient_lines and self._measure(self.paper.patient_lines[0].text) + self._measure(text) > WIDTH - 2 * self.look.margin - 200:
-                self.y = at + (self.look.hand.pitch if self.by_hand else points(self.look.body.size) * self.look.line_gap)
+            if (
+                self.paper.patient_lines
+                and self._measure(self.paper.patient_lines[0].text) + self._measure(text)
+                > WIDTH - 2 * self.look.margin - 200
+            ):
+                self.y = at + (
+                    self.look.hand.pitch
+                    if self.by_hand
+                    else points(self.look.body.size) * self.look.line_gap
+                )
         self.y += 20
 
     def title(self) -> None:
@@ -543,7 +641,16 @@ class _Writer:
             self.line(self.paper.title, 500 if self.rng.random() < 0.5 else 0, underline=True)
         else:
             face = self.look.body.at(1.3)
-            put(self.sheet, WIDTH / 2, self.y, self.paper.title, face, bold=True, anchor="ma", underline=self.rng.random() < 0.4)
+            put(
+                self.sheet,
+                WIDTH / 2,
+                self.y,
+                self.paper.title,
+                face,
+                bold=True,
+                anchor="ma",
+                underline=self.rng.random() < 0.4,
+            )
             self.y += points(face.size) * 1.6
         self.y += 40
 
@@ -563,7 +670,9 @@ class _Writer:
                 case "drug":
                     if number and self.paper.body[number - 1].role == "dosage":
                         self.y += room * points(look.body.size)
-                    self.line(passage.text, look.bullets_indent, passage.facts, bold=look.bold_drugs)
+                    self.line(
+                        passage.text, look.bullets_indent, passage.facts, bold=look.bold_drugs
+                    )
                 case "dosage":
                     self.line(passage.text, look.bullets_indent + 110, passage.facts)
                 case "prescription":
@@ -582,14 +691,22 @@ class _Writer:
         if self.y + 3 * points(look.body.size) * look.line_gap > self.bottom:
             self._turn()
         start = self.y
-        self.line(drug, look.bullets_indent, passage.facts[:1], bold=look.bold_drugs, right=column - 40)
+        self.line(
+            drug, look.bullets_indent, passage.facts[:1], bold=look.bold_drugs, right=column - 40
+        )
         after = self.y
         self.y = start
         self.line(dosage, 0, passage.facts[1:], x=column)
         self.y = max(after, self.y)
         if table:
-            _box(self.sheet, (look.margin - 20, start - 18, WIDTH - look.margin + 20, self.y + 2), width=2)
-            ImageDraw.Draw(self.sheet.ink).line((column - 25, start - 18, column - 25, self.y + 2), fill=(60, 60, 60), width=2)
+            _box(
+                self.sheet,
+                (look.margin - 20, start - 18, WIDTH - look.margin + 20, self.y + 2),
+                width=2,
+            )
+            ImageDraw.Draw(self.sheet.ink).line(
+                (column - 25, start - 18, column - 25, self.y + 2), fill=(60, 60, 60), width=2
+            )
 
     def _zone(self, passage: Passage) -> None:
         look = self.look
@@ -600,7 +717,11 @@ class _Writer:
         if self.y + height > self.bottom:
             self._turn()
         if not passage.text.startswith("("):
-            _box(self.sheet, (look.margin - 20, self.y - 15, WIDTH - look.margin + 20, self.y + height + 80), width=3)
+            _box(
+                self.sheet,
+                (look.margin - 20, self.y - 15, WIDTH - look.margin + 20, self.y + height + 80),
+                width=3,
+            )
         for part in parts:
             put(self.sheet, WIDTH / 2, self.y, part, face, anchor="ma")
             self.y += points(face.size) * 1.35
@@ -621,12 +742,32 @@ class _Writer:
         _signature(self.sheet, x + self.rng.uniform(-80, 200), self.y + 40, look.hand, self.rng)
         if self.rng.random() < 0.2 and look.writing == "printed":
             face = look.body.at(0.7, (90, 90, 90))
-            put(self.sheet, WIDTH / 2, HEIGHT - 150, self.rng.choice(("Membre d'une association agréée - le règlement par chèque est accepté", "En cas d'urgence, composer le 15", "Respectez les posologies et la durée de votre traitement")), face, anchor="ma")
+            put(
+                self.sheet,
+                WIDTH / 2,
+                HEIGHT - 150,
+                self.rng.choice(
+                    (
+                        "Membre d'une association agréée - le règlement par chèque est accepté",
+                        "En cas d'urgence, composer le 15",
+                        "Respectez les posologies et la durée de votre traitement",
+                    )
+                ),
+                face,
+                anchor="ma",
+            )
 
     def number_pages(self, wording: str) -> None:
         total = len(self.sheets)
         for number, sheet in enumerate(self.sheets, start=1):
-            put(sheet, WIDTH - self.look.margin, HEIGHT - 200, wording.format(n=number, total=total), self.look.head.at(0.9), anchor="ra")
+            put(
+                sheet,
+                WIDTH - self.look.margin,
+                HEIGHT - 200,
+                wording.format(n=number, total=total),
+                self.look.head.at(0.9),
+                anchor="ra",
+            )
 
 
 def _stamp(sheet: Sheet, x: float, y: float, paper: Paper, look: Look, rng: Random) -> None:
@@ -639,10 +780,18 @@ def _stamp(sheet: Sheet, x: float, y: float, paper: Paper, look: Look, rng: Rand
     image = Image.new("L", (width, height), 0)
     draw = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
-        draw.text((width / 2, 30 + number * points(face.size) * 1.3), line, font=face.font(number == 0), fill=230, anchor="ma")
+        draw.text(
+            (width / 2, 30 + number * points(face.size) * 1.3),
+            line,
+            font=face.font(number == 0),
+            fill=230,
+            anchor="ma",
+        )
     if rng.random() < 0.5:
         draw.rounded_rectangle((6, 6, width - 6, height - 6), radius=20, outline=220, width=5)
-    noise = np.random.default_rng(rng.getrandbits(32)).uniform(0.35, 1.1, (height // 24 + 2, width // 24 + 2))
+    noise = np.random.default_rng(rng.getrandbits(32)).uniform(
+        0.35, 1.1, (height // 24 + 2, width // 24 + 2)
+    )
     patchy = cv2.resize(noise.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     mask = Image.fromarray((np.asarray(image) * np.clip(patchy, 0, 1)).astype(np.uint8))
     mask = mask.rotate(rng.uniform(-7, 7), Image.Resampling.BILINEAR, expand=True)
@@ -655,17 +804,24 @@ def _signature(sheet: Sheet, x: float, y: float, hand: Hand, rng: Random) -> Non
     draw = ImageDraw.Draw(sheet.hand_ink)
     count = rng.randint(5, 9)
     knots = np.array(
-        [(x + i * rng.uniform(35, 60), y + rng.uniform(-70, 70) * (1 - i / (count + 2))) for i in range(count)]
+        [
+            (x + i * rng.uniform(35, 60), y + rng.uniform(-70, 70) * (1 - i / (count + 2)))
+            for i in range(count)
+        ]
         + [(x - 40, y + rng.uniform(50, 90)), (x + count * 55, y + rng.uniform(30, 80))]
     )
     t = np.linspace(0, len(knots) - 1, 240)
     smooth = np.stack([np.interp(t, range(len(knots)), knots[:, axis]) for axis in (0, 1)], 1)
     kernel = np.hanning(25) / np.hanning(25).sum()
-    path = [tuple(p) for p in np.stack([np.convolve(smooth[:, a], kernel, "valid") for a in (0, 1)], 1)]
+    path = [
+        tuple(p) for p in np.stack([np.convolve(smooth[:, a], kernel, "valid") for a in (0, 1)], 1)
+    ]
     draw.line([(float(a), float(b)) for a, b in path], fill=hand.colour, width=5, joint="curve")
 
 
-def render(paper: Paper, rng: Random, split: Split, writing: Writing, continued: str) -> list[Rendered]:
+def render(
+    paper: Paper, rng: Random, split: Split, writing: Writing, continued: str
+) -> list[Rendered]:
     """Draw `paper`; pages beyond the first carry the prescriber, the patient and `continued`."""
     drawn = look(rng, split, writing)
     writer = _Writer(paper, drawn, rng, 1)

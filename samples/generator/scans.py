@@ -29,7 +29,14 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 WEIGHTS: dict[Mode, int] = {
     "printed": 32, "typewritten": 10, "handwritten": 14, "mixed": 22, "fax": 10, "photo": 12,
 }  # fmt: skip
-NAMES = ("scan_{n:04d}", "Numérisation {n:03d}", "SCAN{n:05d}", "IMG_{n:04d}", "doc {n:03d}", "patient-{n:03d}")
+NAMES = (
+    "scan_{n:04d}",
+    "Numérisation {n:03d}",
+    "SCAN{n:05d}",
+    "IMG_{n:04d}",
+    "doc {n:03d}",
+    "patient-{n:03d}",
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,12 @@ def _places(page: int, marks: Sequence[Mark], capture: Capture) -> Iterator[dict
         moved = corners @ capture.homography.T
         points = moved[:, :2] / moved[:, 2:]
         (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-        box = [100 * x0 / width, 100 * y0 / height, 100 * (x1 - x0) / width, 100 * (y1 - y0) / height]
+        box = [
+            100 * x0 / width,
+            100 * y0 / height,
+            100 * (x1 - x0) / width,
+            100 * (y1 - y0) / height,
+        ]
         for fact in mark.facts:
             yield {
                 "fact": fact,
@@ -67,8 +79,9 @@ def _places(page: int, marks: Sequence[Mark], capture: Capture) -> Iterator[dict
 
 
 def _writing(rng: Random, mode: Mode) -> Writing:
-    if mode in ("fax", "photo"):
-        return rng.choices(("printed", "typewritten", "mixed"), weights=(60, 15, 25))[0]
+    if mode == "fax" or mode == "photo":
+        written: Writing = rng.choices(("printed", "typewritten", "mixed"), weights=(60, 15, 25))[0]
+        return written
     return mode
 
 
@@ -87,7 +100,12 @@ def _capture(
 
 
 def capture_page(
-    rng: Random, mode: Mode, sheet: Paper, pages: Sequence[Rendered], first_page: int, hardness: float
+    rng: Random,
+    mode: Mode,
+    sheet: Paper,
+    pages: Sequence[Rendered],
+    first_page: int,
+    hardness: float,
 ) -> tuple[list[Capture], dict[str, Any]]:
     """Capture the drawn pages of one paper; its truth, with pages counted from `first_page`."""
     captures = []
@@ -119,7 +137,9 @@ def turn(
     return [degradation.turned(c, degrees) for c in captures], {**truth, "places": places}
 
 
-def single(rng: Random, words: Vocabulary, mode: Mode, number: int, kind: Kind | None = None) -> ScanFile:
+def single(
+    rng: Random, words: Vocabulary, mode: Mode, number: int, kind: Kind | None = None
+) -> ScanFile:
     """One paper in one file, now and then with a blank back or upside down."""
     sheet = paper(rng, words, kind)
     captures, truth = document(rng, sheet, mode, words, 1, rng.random() ** 1.5)
@@ -143,7 +163,13 @@ def single(rng: Random, words: Vocabulary, mode: Mode, number: int, kind: Kind |
     if mode == "photo" and len(captures) > 1:
         container = "pdf"
     name = rng.choice(NAMES).format(n=number) + f".{container}"
-    scan = {"scan": name, "blank": blank, "separators": [], "rotation": rotation, "documents": [truth]}
+    scan = {
+        "scan": name,
+        "blank": blank,
+        "separators": [],
+        "rotation": rotation,
+        "documents": [truth],
+    }
     return ScanFile(name, container, tuple(captures), scan, rng.choice((70, 80, 88)))
 
 
@@ -171,7 +197,9 @@ def batch(rng: Random, words: Vocabulary, mode: Mode, number: int, count: int) -
     who = professional(rng, words, midwife)
     for _ in range(count):
         same = rng.random() < 0.6
-        kind: Kind | None = rng.choice(("ordonnance", "suivi-de-grossesse")) if midwife and same else None
+        kind: Kind | None = (
+            rng.choice(("ordonnance", "suivi-de-grossesse")) if midwife and same else None
+        )
         sheet = paper(rng, words, kind if same else None, who if same else None)
         hardness = rng.random() ** 1.5
         pages, truth = document(rng, sheet, mode, words, len(captures) + 1, hardness)
@@ -187,7 +215,10 @@ def batch(rng: Random, words: Vocabulary, mode: Mode, number: int, count: int) -
 
 
 def scans(count: int, seed: int, split: Split, modes: Sequence[Mode] = MODES) -> Iterator[ScanFile]:
-    """Scan files holding `count` documents, in `modes` by their usual shares; same seed, same scans."""
+    """Scan files holding `count` documents, in `modes` by their usual shares.
+
+    The same seed gives the same scans.
+    """
     rng = Random(f"{split}-{seed}")
     words = vocabulary(split)
     made = number = 0

@@ -47,7 +47,13 @@ def save(captures: Sequence[Capture], path: Path, container: Container, quality:
         case "pdf":
             pages = [_encoded(capture, quality) for capture in captures]
             layout = img2pdf.get_layout_fun(None)
-            data = img2pdf.convert(pages, nodate=True, layout_fun=layout, engine=img2pdf.Engine.internal, rotation=img2pdf.Rotation.ifvalid)
+            data = img2pdf.convert(
+                pages,
+                nodate=True,
+                layout_fun=layout,
+                engine=img2pdf.Engine.internal,
+                rotation=img2pdf.Rotation.ifvalid,
+            )
             path.write_bytes(data)
         case "jpg":
             path.write_bytes(_encoded(first, quality))

@@ -8,7 +8,9 @@ goes to the ledger in one transaction, so that a run cut off anywhere is taken u
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +60,9 @@ DASK = {
     "distributed.worker.daemon": False,
     "distributed.admin.tick.limit": "60s",
     "distributed.comm.timeouts.connect": "60s",
-    "distributed.logging": {"distributed": "critical", "bokeh": "critical"},
+    # Dask always opens a status port; with no routes it has nothing to tell anyone.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 # A run looks again for files that were still being written, this many times their patience long.
 PATIENCES = 2
@@ -147,7 +151,7 @@ def run(
             work = _Work(ledger, out, settings, keep_intermediate, listener)
             tasks = work.open_tasks(fresh)
             if tasks:
-                with _workers(min(jobs, len(tasks))) as client:
+                with _workers(min(jobs, len(tasks)), out / "work") as client:
                     work.carry_out(client, tasks)
             work.report_progress()
             if not listing.waiting or time.monotonic() > deadline:
@@ -431,22 +435,32 @@ def _draft_document_at(path: Path, document: Document, settings: Settings) -> Do
 
 
 @contextmanager
-def _workers(count: int) -> Iterator[Client]:
-    """Worker processes of one thread each, spoken to over mutual TLS on loopback."""
-    os.environ.update(ONE_THREAD)
-    with (
-        dask.config.set(DASK),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            protocol="tls://",
-            security=Security.temporary(),
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs="critical",
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+def _workers(count: int, scratch: Path) -> Iterator[Client]:
+    """Worker processes of one thread each, spoken to over mutual TLS on loopback.
+
+    Their temporary files, which hold pages, stay in `scratch`, and none outlives the run or, after
+    a crash, the start of the next.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    os.environ.update(ONE_THREAD, TMPDIR=str(scratch.resolve()))
+    try:
+        with (
+            dask.config.set(DASK),
+            LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=Security.temporary(),
+                dashboard_address=None,
+                memory_limit=0,
+                local_directory=str(scratch),
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 15.0
 
 console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = 120
 
 
 class _Rate(ProgressColumn):
@@ -84,10 +86,7 @@ def _lines() -> Callable[[batch.Progress], None]:
         nonlocal last, first
         first = progress.done if first is None else first
         now = time.monotonic()
-        ended = progress.done == progress.total
-        if now - last < SECONDS_BETWEEN_LINES and not ended:
-            return
-        if ended and progress.done == first and now - start < SECONDS_BETWEEN_LINES:
+        if now - last < SECONDS_BETWEEN_LINES:
             return
         last = now
         rate = (progress.done - first) / max(now - start, 1e-9)

@@ -1,0 +1,158 @@
+"""A folder through the whole pipeline, with real engines: nothing is lost, whatever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import batch
+from pipeline.config import Settings
+from pipeline.reporting.summary import Summary
+from pipeline.store.tables import PageState
+from tests.conftest import ROOT
+
+INBOX = ROOT / "samples" / "inbox"
+PRINTED = "ordonnance imprimée.pdf"
+CERTIFICATE = "certificat.pdf"
+BATCH = "lot du lundi.pdf"
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def fill(inbox: Path, *names: str) -> None:
+    for name in names:
+        shutil.copy2(INBOX / name, inbox / name)
+
+
+def go(inbox: Path, out: Path, settings: Settings | None = None, jobs: int = 1) -> Summary:
+    listing = batch.run(inbox, out, settings or Settings(), jobs=jobs)
+    return batch.report(out, listing)
+
+
+def drafts(out: Path) -> dict[str, Any]:
+    """Draft Bundles by id, without the time stamps that differ between two runs."""
+
+    def timeless(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {
+                key: timeless(value)
+                for key, value in node.items()
+                if key not in {"recorded", "timestamp", "occurredDateTime", "occurredPeriod"}
+            }
+        return [timeless(item) for item in node] if isinstance(node, list) else node
+
+    return {
+        path.stem: timeless(json.loads(path.read_text("utf-8")))
+        for path in sorted((out / "drafts").glob("*.json"))
+    }
+
+
+def fake_tesseract(folder: Path, script: str) -> Settings:
+    """Settings with an engine that runs `script` first, then reads as Tesseract does.
+
+    In the script `$page` is the path of the page image, `$PPID` the worker.
+    """
+    path = folder / "tesseract"
+    real = shutil.which("tesseract")
+    path.write_text(
+        "#!/bin/bash\n"
+        'if [[ "$1" == *page.pgm ]]; then page="$1"\n' + script + "\nfi\n"
+        f'exec {real} "$@"\n'
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return Settings(tesseract=str(path))
+
+
+def test_every_page_ends_in_one_state_and_a_second_run_does_nothing(
+    inbox: Path, tmp_path: Path
+) -> None:
+    fill(inbox, PRINTED, BATCH)
+    shutil.copy2(inbox / PRINTED, inbox / "copie de l'ordonnance.pdf")
+    before = {path.name: path.read_bytes() for path in inbox.iterdir()}
+    out = tmp_path / "out"
+    summary = go(inbox, out, jobs=2)
+    assert {path.name: path.read_bytes() for path in inbox.iterdir()} == before
+    assert len(summary.files) == 2, "the same bytes under two names are one scan"
+    ended = {PageState.IN_DOCUMENT, PageState.BLANK, PageState.SEPARATOR}
+    assert set(summary.page_states) <= ended
+    in_documents = [page.number for entry in summary.documents for page in entry.pages]
+    assert len(in_documents) == summary.page_states[PageState.IN_DOCUMENT]
+    assert set(drafts(out)) == {entry.row.id for entry in summary.documents}
+    modified = {path: path.stat().st_mtime_ns for path in (out / "drafts").iterdir()}
+    again = go(inbox, out)
+    assert [entry.row.id for entry in again.documents] == [
+        entry.row.id for entry in summary.documents
+    ]
+    assert {path: path.stat().st_mtime_ns for path in (out / "drafts").iterdir()} == modified
+    assert not (out / "work").exists()
+
+
+def test_a_worker_that_dies_takes_no_page_with_it(inbox: Path, tmp_path: Path) -> None:
+    fill(inbox, PRINTED, CERTIFICATE)
+    marker = tmp_path / "died"
+    settings = fake_tesseract(
+        tmp_path, f'if mkdir "{marker}" 2>/dev/null; then kill -9 $PPID; sleep 5; fi'
+    )
+    summary = go(inbox, tmp_path / "out", settings)
+    assert marker.is_dir()
+    assert len(summary.documents) == 2
+    assert not summary.aside
+
+
+def test_a_page_that_kills_every_worker_is_put_aside_and_the_others_are_read(
+    inbox: Path, tmp_path: Path
+) -> None:
+    fill(inbox, PRINTED, CERTIFICATE)
+    guilty = tmp_path / "guilty"
+    count = tmp_path / "count"
+    # The first page that is read is the guilty one, every time it comes back.
+    settings = fake_tesseract(
+        tmp_path,
+        f'sum=$(tail -c 100000 "$page" | cksum); [ -e "{guilty}" ] || echo "$sum" > "{guilty}"\n'
+        f'if [ "$(cat "{guilty}")" = "$sum" ]; then echo x >> "{count}"; '
+        "kill -9 $PPID; sleep 5; fi",
+    )
+    out = tmp_path / "out"
+    summary = go(inbox, out, settings)
+    assert count.read_text().count("x") == settings.attempts
+    assert len(summary.documents) == 1
+    [aside] = summary.aside
+    assert aside.code == "page-en-echec"
+    [folder] = (out / "quarantine").iterdir()
+    reason = json.loads((folder / "reason.json").read_text("utf-8"))
+    assert reason["detail"] == "worker-died"
+    assert (folder / "original.pdf").read_bytes() == (inbox / aside.origin).read_bytes()
+
+
+def test_a_run_killed_half_way_and_started_again_gives_the_same_bundles(
+    inbox: Path, tmp_path: Path
+) -> None:
+    fill(inbox, PRINTED, CERTIFICATE, BATCH)
+    go(inbox, tmp_path / "whole", jobs=2)
+    expected = drafts(tmp_path / "whole")
+    out = tmp_path / "cut"
+    command = [sys.executable, "-m", "pipeline", "run", str(inbox), "--out", str(out), "--jobs=2"]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not drafts(out) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(drafts(out)) < len(expected), "the run was cut off before its end"
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    assert drafts(out) == expected

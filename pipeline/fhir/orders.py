@@ -76,9 +76,6 @@ def medication_request(paper: Paper, read: Medication, key: str) -> Json:
     dosage = _dosage(paper, read)
     if dosage:
         resource["dosageInstruction"] = dosage
-        rendered = " ; ".join(step["text"] for step in dosage if "text" in step)
-        if rendered:
-            resource["extension"].append(extension(systems.RENDERED_DOSAGE, valueMarkdown=rendered))
     if dispense := _dispense(paper, read):
         resource["dispenseRequest"] = dispense
     if read.substitution is not None:

@@ -44,10 +44,6 @@ ORIGINAL_TEXT: Final = "http://hl7.org/fhir/StructureDefinition/originalText"
 DERIVATION: Final = "http://hl7.org/fhir/StructureDefinition/derivation-reference"
 ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 TARGET_PATH: Final = "http://hl7.org/fhir/StructureDefinition/targetPath"
-RENDERED_DOSAGE: Final = (
-    "http://hl7.org/fhir/5.0/StructureDefinition/"
-    "extension-MedicationRequest.renderedDosageInstruction"
-)
 TERMINOLOGY: Final = "http://terminology.hl7.org/CodeSystem"
 ABSENT_REASON: Final = f"{TERMINOLOGY}/data-absent-reason"
 UCUM: Final = "http://unitsofmeasure.org"

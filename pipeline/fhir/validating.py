@@ -211,7 +211,7 @@ class _Document:
         self.composition["title"] = records.title(self.kind, self.day, validated=True)
 
     def _copy_drugs(self) -> None:
-        """The contained Medication and the rendered dosage follow what was corrected."""
+        """What stands beside the drug in a line follows what was corrected."""
         for url, request in self._of("MedicationRequest"):
             paths = self.ledger.by_hand.get(url, [])
             if any(path.startswith("medicationCodeableConcept") for path in paths):
@@ -227,21 +227,15 @@ class _Document:
             }
             if codes and "N" not in codes:
                 substitution.pop("reason", None)
-            others = [
-                e for e in request.get("extension", ()) if e["url"] != systems.RENDERED_DOSAGE
-            ]
-            steps = [s["text"] for s in request.get("dosageInstruction", ()) if "text" in s]
-            if steps:
-                others.append(extension(systems.RENDERED_DOSAGE, valueMarkdown=" ; ".join(steps)))
             stops = request.get("doNotPerform") is True
-            for one in others:
+            for one in request.get("extension", ()):
                 if one["url"] == systems.MEDICATION_ACTION:
-                    was_stop = one["valueCode"] == MedicationAction.STOP
-                    if stops != was_stop:
-                        one["valueCode"] = (
-                            MedicationAction.STOP if stops else MedicationAction.START
-                        ).value
-            request["extension"] = others
+                    said = MedicationAction(one["valueCode"])
+                    if stops:
+                        said = MedicationAction.STOP
+                    elif said is MedicationAction.STOP:
+                        said = MedicationAction.START
+                    one["valueCode"] = said.value
 
     def _copy_prescriber(self) -> None:
         """The practice's own identifier and name follow the prescriber's."""

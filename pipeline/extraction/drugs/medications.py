@@ -1,0 +1,783 @@
+"""Prescription lines: which medicine, how strong, how taken, for how long, and how surely."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from pipeline.config import Settings
+from pipeline.extraction.dosage import Found, Prescribed, read_dosage
+from pipeline.extraction.dosage.codes import form_code, route_code
+from pipeline.extraction.dosage.rendering import says_the_same
+from pipeline.extraction.drugs.mentions import (
+    Mention,
+    Word,
+    exact_mentions,
+    near_mention,
+    phrases_of,
+    words,
+    words_of,
+)
+from pipeline.extraction.evidence import Kind, Span, TextLine, doubted, value
+from pipeline.model import (
+    Code,
+    Dosage,
+    Drug,
+    Match,
+    Medication,
+    MedicationAction,
+    Quantity,
+    State,
+    Strength,
+    Value,
+    ZoneKind,
+)
+from pipeline.terminology import Entry, Product, Terminology
+from pipeline.terminology.strengths import Strengths, base
+
+T = TypeVar("T")
+
+ATC = ("http://www.whocc.no/atc", "https://smt.esante.gouv.fr/terminologie-atc")
+CIS = (
+    "http://data.esante.gouv.fr/ansm/medicament/SpecialitePharmaceutique",
+    "https://smt.esante.gouv.fr/terminologie-bdpm",
+)
+CIP13 = (
+    "http://data.esante.gouv.fr/ansm/medicament/Presentation",
+    "https://smt.esante.gouv.fr/terminologie-cip_ucd",
+)
+
+_SENTENCE_END: Final = re.compile(r"[.;!?](?=\s+[A-ZÀ-Ý])|\t")
+_BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
+_PRESCRIBING: Final = frozenset(["prescription", "treatment"])
+_NOT_TAKEN: Final = frozenset(["allergies", "family", "tests", "orders", "lifestyle"])
+_QUOTED: Final = re.compile(
+    r"(?:par|malgre|avec|sous|apres)\s+(?:le\s+|la\s+|l'|les\s+|du\s+|de\s+la\s+)?$"
+)
+_DIGIT: Final = re.compile(r"\d")
+
+
+@dataclass
+class _Item:
+    """A medicine on its way: its mention and the passages that speak of its use."""
+
+    mention: Mention
+    line: TextLine
+    prefix: tuple[int, int]
+    passages: list[tuple[TextLine, int, int]] = field(default_factory=list)
+    said: Prescribed = field(default_factory=Prescribed)
+    before: Prescribed = field(default_factory=Prescribed)
+    action: MedicationAction | None = None
+    ald: Span | None = None
+    in_ald: bool = True
+    common: tuple[TextLine, Prescribed] | None = None
+    line_like: bool = False
+
+
+def read_medications(
+    lines: Sequence[TextLine], settings: Settings, *, prescription: bool
+) -> tuple[Medication, ...]:
+    """The medicines that `lines` prescribe or say are taken, in reading order.
+
+    `lines` are the rows of one document without letterhead and identity, each with its section;
+    `prescription` tells that the document is an ordonnance, so that its untitled rows are
+    prescription lines. Allergies and denied medicines are not returned.
+    """
+    terminology = Terminology.load(settings)
+    items = _items(lines, terminology, prescription)
+    _share_common(items)
+    medications = [_medication(item, terminology) for item in items]
+    return _without_repeats(medications, items)
+
+
+# --- finding the lines ------------------------------------------------------------------------
+
+
+def _items(
+    lines: Sequence[TextLine], terminology: Terminology, prescription: bool
+) -> list[_Item]:
+    items: list[_Item] = []
+    zone: tuple[bool, Span] | None = None
+    last: _Item | None = None
+    last_row = -2
+    for position, line in enumerate(lines):
+        heading = _zone(line)
+        if heading is not None:
+            zone, last = heading, None
+            continue
+        if line.section in _NOT_TAKEN and line.section != "lifestyle":
+            last = None
+            continue
+        prescribing = line.section in _PRESCRIBING or prescription and not line.section
+        found = _on_line(line, terminology, prescribing)
+        if found:
+            for item in found:
+                if zone is not None:
+                    item.in_ald, item.ald = zone
+            items += found
+            last, last_row = found[-1], position
+            continue
+        if not line.text.strip():
+            continue
+        if last is not None and position - last_row <= 3 and _continues(line, last):
+            last.passages.append((line, 0, len(line.text)))
+            last.said = _read(last)
+            last_row = position
+            continue
+        common = _common(line) if items else None
+        if common is not None:
+            for item in items:
+                if item.said.supply is None and item.common is None:
+                    item.common = (line, common)
+            last = None
+            continue
+        last = None
+    return items
+
+
+def _zone(line: TextLine) -> tuple[bool, Span] | None:
+    """Whether a row opens the zone of the long-lasting disease (ALD) or the other one."""
+    text = line.folded
+    if any(phrase in text for phrase in phrases_of("zones", "other")):
+        return False, line.span()
+    if any(phrase in text for phrase in phrases_of("zones", "ald")) and not _DIGIT.search(text):
+        return True, line.span()
+    return None
+
+
+def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> list[_Item]:
+    """The medicines of one row, each with the stretch that speaks of it."""
+    mentions = list(exact_mentions(line, terminology))
+    mentions = _brand_in_brackets(line, mentions)
+    items: list[_Item] = []
+    begin = 0
+    kept: list[Mention] = []
+    for mention in mentions:
+        if kept and _QUOTED.search(line.folded[kept[-1].end : mention.start]):
+            if _is_reason(line, kept[-1].end, mention.start):
+                continue
+        kept.append(mention)
+    kept = [mention for mention in kept if not _denied(line, mention)]
+    for index, mention in enumerate(kept):
+        end = kept[index + 1].start if index + 1 < len(kept) else len(line.text)
+        item = _Item(mention, line, (begin, mention.start), [(line, mention.end, end)])
+        begin = end
+        item.said = _read(item)
+        item.before = _before(line, *item.prefix)
+        item.line_like = _starts_line(line, mention)
+        items.append(item)
+    _switches(items)
+    items = [item for item in items if _is_medicine(item, prescribing)]
+    if not items or not items[0].line_like and prescribing:
+        unknown = _unlisted(line, terminology, prescribing, items)
+        if unknown is not None:
+            items = [unknown]
+    return items
+
+
+def _brand_in_brackets(line: TextLine, mentions: list[Mention]) -> list[Mention]:
+    """`POTASSIUM (Diffu-K)` names one medicine: the brand, which is the more precise name."""
+    result: list[Mention] = []
+    for mention in mentions:
+        last = result[-1] if result else None
+        between = line.folded[last.end : mention.start] if last is not None else ""
+        if last is not None and re.fullmatch(r"\s*[®]?\s*\(\s*", between):
+            if mention.entry is not None and mention.entry.kind == "brand":
+                result[-1] = mention
+                continue
+            if last.entry is not None and last.entry.kind == "brand":
+                continue
+        result.append(mention)
+    return result
+
+
+def _is_reason(line: TextLine, start: int, end: int) -> bool:
+    """Whether a medicine is only named in a complaint ("non calmée par le paracétamol")."""
+    text = line.folded[start:end]
+    return bool(re.search(r"\b(?:si|en cas)\b", text)) or not re.search(r"\b(?:relais|puis)\b", text)
+
+
+def _denied(line: TextLine, mention: Mention) -> bool:
+    """Whether the words in front say that the medicine is not taken, or not as a medicine."""
+    start = 0
+    for match in _SENTENCE_END.finditer(line.text, 0, mention.start):
+        start = match.end()
+    before = line.folded[start : mention.start]
+    plain = re.sub(r"[^a-z0-9'-]+", " ", before).strip()
+    if any(re.search(rf"\b{re.escape(w)}\b", plain) for w in phrases_of("negated", "before")):
+        return True
+    return any(plain.endswith((" " + w, w + " le", w + " la")) or plain == w
+               for w in phrases_of("negated", "near"))  # fmt: skip
+
+
+def _starts_line(line: TextLine, mention: Mention) -> bool:
+    """Whether nothing but bullets and lead words stands in front of the name."""
+    bullet = _BULLET.match(line.text)
+    start = bullet.end() if bullet else 0
+    before = words(line, min(start, mention.start), mention.start)
+    lead = words_of("lead", "words")
+    return all(word.text in lead or word.text.isdecimal() for word in before) and len(before) < 8
+
+
+def _is_medicine(item: _Item, prescribing: bool) -> bool:
+    """Whether a listed name is a medicine here, and not a word, a value or a place."""
+    mention, line = item.mention, item.line
+    folded = re.sub(r"[^a-z0-9]+", " ", line.folded[mention.start : mention.end]).strip()
+    dosed = bool(item.said.strength or any(d.dose or d.timing for d in item.said.dosages))
+    after = line.folded[mention.end : mention.end + 24].strip(" :=")
+    number = re.match(r"[<>]?\s*\d[\d.,]*\s*([a-zµ%/0-9]+)", after)
+    if number and any(number.group(1).startswith(u) for u in phrases_of("laboratory", "units")):
+        return False
+    written = line.text[mention.start : mention.end]
+    if folded in words_of("everyday"):
+        return prescribing and written.isupper() and dosed and item.line_like
+    if folded in words_of("ambiguous"):
+        return dosed and (item.line_like or prescribing)
+    if len(folded) <= 3:
+        return prescribing and item.line_like
+    if line.section == "lifestyle":
+        return dosed
+    if len(folded) <= 5 and written.islower() and mention.entry is not None:
+        return dosed and (item.line_like or prescribing)
+    if mention.entry is not None and mention.entry.kind == "homeopathic":
+        return prescribing or dosed
+    return True
+
+
+def _unlisted(
+    line: TextLine, terminology: Terminology, prescribing: bool, items: Sequence[_Item]
+) -> _Item | None:
+    """A prescription line whose first words are in no list: a near name, or the words as read."""
+    bullet = _BULLET.match(line.text)
+    begin = bullet.end() if bullet else 0
+    row = words(line, begin)
+    lead = words_of("lead", "words")
+    skipped = 0
+    while skipped < len(row) and row[skipped].text in lead:
+        skipped += 1
+    row = row[skipped:]
+    if not row or row[0].text.isdecimal() or len(row[0].text) < 3:
+        return None
+    if row[0].text in words_of("no_name", "words"):
+        return None
+    start = row[0].start
+    size = _name_size(line, row)
+    if size == 0:
+        return None
+    end = row[size - 1].end
+    if items and items[0].mention.start < end:
+        return None
+    stop = items[0].mention.start if items else len(line.text)
+    name = Mention(start, end, line.text[start:end], Match.NONE, 0.0)
+    item = _Item(name, line, (begin, start), [(line, end, stop)], line_like=True)
+    item.said = _read(item)
+    dosages = item.said.dosages
+    strong = item.said.strength is not None
+    dosed = any(d.dose is not None for d in dosages)
+    timed = any(d.timing is not None for d in dosages)
+    likely = (strong and (dosed or timed)) or (dosed and timed)
+    if not likely and not (prescribing and (strong or dosed or timed)):
+        return None
+    asked = _base_strengths(item.said)
+    mention = near_mention(line, row[:size], terminology, strengths=asked)
+    if mention is not None:
+        item.mention = mention
+        item.passages = [(line, mention.end, stop)]
+        item.said = _read(item)
+        return item
+    if not prescribing and not (strong and dosed and timed and _looks_named(line, start, end)):
+        return None
+    if item.said.unexplained and not prescribing:
+        return None
+    return item
+
+
+def _looks_named(line: TextLine, start: int, end: int) -> bool:
+    text = line.text[start:end]
+    return text[:1].isupper() and " " not in text.strip()
+
+
+def _name_size(line: TextLine, row: Sequence[Word]) -> int:
+    """How many words stand in front of the first number or word of dosage."""
+    from pipeline.extraction.dosage.vocabulary import vocabulary
+
+    known = vocabulary()
+    size = 0
+    for word in row[:5]:
+        if word.text[0].isdigit() or any(c in line.text[word.start - 1 : word.start] for c in "(:,"):
+            break
+        if size and known.known(word.text) is not None and word.text not in ("lp", "vitamine"):
+            break
+        size += 1
+    return size
+
+
+# --- reading beside the name ------------------------------------------------------------------
+
+
+def _read(item: _Item) -> Prescribed:
+    text = "\n".join(line.text[start:end] for line, start, end in item.passages)
+    entry = item.mention.entry
+    strengths: set[Decimal] = set()
+    insulin = False
+    if entry is not None:
+        insulin = any(code.startswith("A10A") for code in entry.atc)
+        for offered in entry.strengths:
+            for amount, unit in offered:
+                strengths.add(amount)
+                if unit == "mg":
+                    strengths |= {amount / 1000, amount * 1000}
+    return read_dosage(text.replace("\t", " "), strengths=strengths, insulin=insulin)
+
+
+def _before(line: TextLine, start: int, end: int) -> Prescribed:
+    """What the words in front of a name say of it, in the same sentence."""
+    text = line.text[start:end]
+    for match in _SENTENCE_END.finditer(text):
+        start += match.end()
+        text = line.text[start:end]
+        break
+    return read_dosage(text) if text.strip() else Prescribed()
+
+
+def _switches(items: list[_Item]) -> None:
+    """Tells which of two medicines on a row takes the other's place."""
+    for index, item in enumerate(items):
+        if item.action is None:
+            item.action = _ACTIONS.get(_action(item.before))
+        here = _action(item.said)
+        following = items[index + 1] if index + 1 < len(items) else None
+        if here == "switch":
+            text = item.line.folded[item.mention.end : (following.mention.start if following else None)]
+            instead = re.search(r"remplacement d|a la place d|au lieu d|en relais d|relais d", text)
+            if following is not None and instead:
+                item.action, following.action = MedicationAction.SWITCH, MedicationAction.STOP
+            elif following is not None:
+                item.action = MedicationAction.STOP
+                following.action = MedicationAction.SWITCH
+            elif item.action is None:
+                item.action = MedicationAction.SWITCH
+        elif _action(item.before) == "switch" and following is not None and index == 0:
+            between = item.line.folded[item.mention.end : following.mention.start]
+            if re.search(r"\bpar\b|\bpour\b|->|→", between):
+                item.action = MedicationAction.STOP
+                following.action = MedicationAction.SWITCH
+        elif here in ("stop", "past") and following is not None:
+            # "X 10 mg, arrêt Y": the word in front of the next name belongs to it
+            said = item.said.action
+            assert said is not None
+            between = item.line.text[item.mention.end : following.mention.start]
+            if not between[said.end :].strip(" :,de"):
+                following.action = MedicationAction.STOP
+                item.said = replace(item.said, action=None)
+
+
+_ACTIONS: Final = {
+    "continue": MedicationAction.CONTINUE,
+    "stop": MedicationAction.STOP,
+    "past": MedicationAction.STOP,
+    "switch": MedicationAction.SWITCH,
+    "start": MedicationAction.START,
+}
+
+
+def _action(said: Prescribed) -> str:
+    return "" if said.action is None else said.action.value
+
+
+def _continues(line: TextLine, last: _Item) -> bool:
+    """Whether a row without a name goes on with the dosage of the medicine above it."""
+    if line.section != last.line.section or line.page != last.line.page:
+        return False
+    said = read_dosage(line.text.replace("\t", " "))
+    if not said.dosages and said.dispense_quantity is None and said.substitution is None:
+        return False
+    if said.action is not None:
+        return False
+    explained = not said.unexplained or len(" ".join(said.unexplained)) < 0.3 * len(line.text)
+    dosed = any(d.dose is not None or d.timing is not None or d.as_needed for d in said.dosages)
+    return explained and (dosed or not said.dosages) and last.line_like
+
+
+def _common(line: TextLine) -> Prescribed | None:
+    """A row that gives a duration or renewal for the medicines above it."""
+    said = read_dosage(line.text.replace("\t", " "))
+    if said.supply is None and said.repeats is None:
+        return None
+    loose = set(re.findall(r"[^\W\d_]+", " ".join(said.unexplained).lower()))
+    allowed = {w for phrase in phrases_of("common", "words") for w in phrase.split()}
+    return said if loose <= allowed | {"prescription", "pour"} else None
+
+
+def _share_common(items: Sequence[_Item]) -> None:
+    """"le tout pendant 7 jours" behind the last medicine of a row is said of all of them."""
+    for index, item in enumerate(items):
+        text = item.line.folded[item.mention.end :]
+        if not re.search(r"\b(?:le tout|l'ensemble|tous|les deux|les 2|les trois)\b", text):
+            continue
+        bounds = next((d.timing.bounds for d in item.said.dosages if d.timing and d.timing.bounds), None)
+        for other in items[:index]:
+            if other.line is not item.line:
+                continue
+            if item.said.supply is not None and other.said.supply is None:
+                other.common = (item.line, item.said)
+            if bounds is not None:
+                other.said = _bounded(other.said, bounds)
+
+
+def _bounded(said: Prescribed, bounds: object) -> Prescribed:
+    if said.steps is None:
+        return said
+    steps = tuple(
+        d.model_copy(update={"timing": d.timing.model_copy(update={"bounds": bounds})})
+        if d.timing is not None and d.timing.bounds is None
+        else d
+        for d in said.steps.value
+    )
+    return replace(said, steps=replace(said.steps, value=steps))
+
+
+# --- values -----------------------------------------------------------------------------------
+
+
+def _spans(item: _Item, start: int, end: int) -> list[Span]:
+    """The spans on the rows of a stretch of an item's joined passages."""
+    spans: list[Span] = []
+    offset = 0
+    for line, first, last in item.passages:
+        length = last - first
+        low, high = max(start, offset), min(end, offset + length)
+        if low < high:
+            span = line.span(first + low - offset, first + high - offset)
+            if span.start < span.end and span.words:
+                spans.append(span)
+        offset += length + 1
+    return spans
+
+
+def _value(
+    item: _Item, kind: Kind, found: Found[T] | None, rule: str, **more: object
+) -> Value[T] | None:
+    if found is None:
+        return None
+    spans = _spans(item, found.start, found.end)
+    if not spans:
+        return None
+    if found.repaired and "doubts" not in more:
+        more["doubts"] = ("Orthographe restituée par le programme.",)
+    return value(kind, found.value, spans, rule, **more)  # type: ignore[arg-type]
+
+
+def _medication(item: _Item, terminology: Terminology) -> Medication:
+    said = item.said
+    entry = item.mention.entry
+    asked = _base_strengths(said)
+    known = None if entry is None else entry.has_strength(asked)
+    if known is False and _is_multiple(said, entry):
+        known = None
+    drug = _drug(item, terminology, known)
+    struck = item.line.struck
+    if struck:
+        drug = doubted(drug, "Ligne barrée sur le document.")
+    strength_doubts = (
+        (f"Aucune présentation connue de {_shown(item)} n'a ce dosage.",) if known is False else ()
+    )
+    strength = _value(
+        item, "strength", said.strength, "dosage.strength",
+        trust=1.0 if known else 0.97, doubts=(*strength_doubts, *_handwritten(item, said.strength)),
+    )  # fmt: skip
+    return Medication(
+        drug=drug,
+        strength=strength,
+        form=_form(item),
+        dosage=_dosage(item),
+        action=_final_action(item, struck),
+        repeats=_value(item, "supply", said.repeats, "dosage.renewal") or _shared(item, "repeats"),
+        supply_duration=_value(item, "supply", said.supply, "dosage.supply")
+        or _shared(item, "supply"),
+        dispense_quantity=_value(item, "supply", said.dispense_quantity, "dosage.dispense"),
+        dispense_interval=_value(item, "supply", said.dispense_interval, "dosage.dispense"),
+        substitution=_value(item, "substitution", said.substitution, "dosage.substitution"),
+        ald=_ald(item),
+    )
+
+
+def _shown(item: _Item) -> str:
+    entry = item.mention.entry
+    return item.mention.text if entry is None else entry.name
+
+
+def _shared(item: _Item, name: str) -> Value[T] | None:  # type: ignore[type-var]
+    """A value said once for several medicines, with the evidence of the row that says it."""
+    if item.common is None:
+        return None
+    line, said = item.common
+    found: Found[T] | None = getattr(said, name)
+    if found is None:
+        return None
+    start = 0
+    if line is item.line:
+        return value("supply", found.value, line.span(), f"dosage.{name}.common")
+    return value(
+        "supply", found.value, line.span(start + found.start, start + found.end),
+        f"dosage.{name}.common",
+    )  # fmt: skip
+
+
+def _base_strengths(said: Prescribed) -> Strengths:
+    if said.strength is None:
+        return ()
+    return tuple(base(part.value, part.unit) for part in said.strength.value.parts)
+
+
+def _is_multiple(said: Prescribed, entry: Entry | None) -> bool:
+    """Whether the one amount of a line is a dose of several units ("Solupred 80 mg")."""
+    asked = _base_strengths(said)
+    if entry is None or len(asked) != 1 or said.strength is None:
+        return False
+    part = said.strength.value.parts[0]
+    same = any(
+        isinstance(d.dose, Quantity) and d.dose.value == part.value and d.dose.unit == part.unit
+        for d in said.dosages
+    )
+    amount, unit = asked[0]
+    offered = {v for strengths in entry.strengths for v, u in strengths if u == unit and v > 0}
+    return same and any((amount * 2) % v == 0 for v in offered)
+
+
+def _handwritten(item: _Item, found: Found[T] | None) -> tuple[str, ...]:
+    """A doubt where a digit was written by hand and not read beyond question."""
+    if found is None:
+        return ()
+    for span in _spans(item, found.start, found.end):
+        if span.line.kind is not ZoneKind.HANDWRITTEN:
+            continue
+        if any(_DIGIT.search(word.text) and word.confidence < 0.95 for word in span.words):
+            return ("Chiffre manuscrit à vérifier.",)
+    return ()
+
+
+def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Drug]:
+    mention, entry = item.mention, item.mention.entry
+    doubts: list[str] = []
+    remarks: list[str] = []
+    trust = 1.0
+    if mention.match is Match.NONE:
+        doubts.append("Médicament absent des listes : nom gardé tel qu'il a été lu.")
+    elif mention.match is not Match.EXACT:
+        far = round(100 * mention.similarity)
+        remarks.append(f"Nom rapproché de {_shown(item)} (ressemblance {far} %).")
+        if mention.match is Match.FUZZY:
+            trust = 0.95 if known else 0.8
+            if not known:
+                doubts.append("Nom corrigé sans que le dosage le confirme.")
+        else:
+            trust = 0.98 if known else 0.94
+        if known is False:
+            doubts.append("Le dosage écrit n'existe pas pour ce nom.")
+        if mention.others:
+            remarks.append("Autres noms proches : " + ", ".join(mention.others) + ".")
+    substances = mention.substances
+    name: str | None = mention.name or None
+    if entry is not None:
+        substances = substances or entry.substances
+        name = name or entry.name
+        name = _with_variant(item, name)
+    codings, products = _codings(item, terminology)
+    drug = Drug(
+        text=mention.text,
+        name=name,
+        substances=substances,
+        match=mention.match,
+        similarity=mention.similarity,
+        codings=codings,
+    )
+    others = tuple(Drug(text=mention.text, name=other) for other in mention.others)
+    del products
+    return value(
+        "drug",
+        drug,
+        item.line.span(mention.start, mention.end),
+        f"drugs.{mention.match.value}",
+        trust=trust,
+        doubts=doubts,
+        remarks=remarks,
+        alternatives=others,
+    )
+
+
+def _with_variant(item: _Item, name: str) -> str:
+    """`LP` behind a name belongs to it."""
+    behind = item.line.text[item.mention.end : item.mention.end + 5]
+    if re.match(r"\s*L\.?P\b", behind, re.IGNORECASE) and not name.endswith(" LP"):
+        return f"{name} LP"
+    words_written = item.mention.text.split()
+    if words_written[-1].upper() in ("LP", "L.P") and not name.endswith(" LP"):
+        return f"{name} LP"
+    return name
+
+
+def _codings(item: _Item, terminology: Terminology) -> tuple[tuple[Code, ...], tuple[Product, ...]]:
+    """ATC, and the CIS and CIP13 codes where name, strength and form leave one product."""
+    entry = item.mention.entry
+    if entry is None:
+        return (), ()
+    products = terminology.products(entry)
+    asked = _base_strengths(item.said)
+    if asked:
+        products = tuple(p for p in products if sorted(p.strength) == sorted(asked)) or tuple(
+            p for p in products if asked[0] in p.strength
+        )
+    if item.said.form is not None:
+        named = item.said.form.value.split()[0]
+        products = tuple(p for p in products if p.form.startswith(named)) or products
+    marketed = tuple(p for p in products if p.marketed)
+    products = marketed or products
+    atc = next((p.atc for p in products if p.atc), None) or (entry.atc[0] if entry.atc else None)
+    found: list[Code] = []
+    if atc is not None:
+        display = "/".join(entry.substances) or entry.name.lower()
+        found += [Code(system=system, code=atc, display=display) for system in ATC]
+    if len(products) == 1 and entry.kind == "brand" and asked:
+        product = products[0]
+        found += [Code(system=system, code=product.cis, display=product.label) for system in CIS]
+        if len(product.cip13) == 1:
+            found += [
+                Code(system=system, code=product.cip13[0], display=product.label)
+                for system in CIP13
+            ]
+    return tuple(found), products
+
+
+def _form(item: _Item) -> Value[Code] | None:
+    found = item.said.form
+    if found is None:
+        return None
+    coded = Found(form_code(found.value), found.start, found.end, found.repaired)
+    return _value(item, "form", coded, "dosage.form")
+
+
+_ROUTES: Final = {
+    "voie buccale autre": "buccale",
+    "buccogingivale": "buccale",
+    "gingivale": "buccale",
+}
+
+
+def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
+    said, before = item.said, item.before
+    if said.steps is None:
+        return None
+    steps = said.steps.value
+    doubts = list(said.doubts)
+    if before.dosages and before.dosages[0].as_needed and not steps[0].as_needed:
+        first = before.dosages[0]
+        steps = tuple(
+            d.model_copy(update={"as_needed": True, "as_needed_for": first.as_needed_for})
+            for d in steps
+        )
+    steps = _routed(item, steps)
+    if not says_the_same(said.steps.value, insulin=_insulin(item)):
+        doubts.append("La posologie structurée ne redit pas le texte.")
+    spans = _spans(item, said.steps.start, said.steps.end)
+    if not spans:
+        return None
+    doubts += _handwritten(item, said.steps)
+    trust = 0.99 if any(d.dose is not None for d in steps) else 0.95
+    return value("dosage", steps, spans, "dosage.grammar", trust=trust, doubts=doubts)
+
+
+def _insulin(item: _Item) -> bool:
+    entry = item.mention.entry
+    return entry is not None and any(code.startswith("A10A") for code in entry.atc)
+
+
+def _routed(item: _Item, steps: tuple[Dosage, ...]) -> tuple[Dosage, ...]:
+    """Routes corrected by what the medicine allows: capsules for inhalation are not swallowed."""
+    entry = item.mention.entry
+    if entry is None or not entry.routes:
+        return steps
+    allowed = [_ROUTES.get(route, route) for route in entry.routes]
+    if "orale" in allowed or len(set(allowed)) != 1:
+        return steps
+    try:
+        only = route_code(allowed[0])
+    except KeyError:
+        return steps
+    implied = {"orale", "inhalée"}
+    return tuple(
+        d.model_copy(update={"route": only})
+        if d.route is not None and d.route.display in implied and d.route != only
+        else d
+        for d in steps
+    )
+
+
+def _final_action(item: _Item, struck: bool) -> MedicationAction:
+    if struck:
+        return MedicationAction.STOP
+    said = _ACTIONS.get(_action(item.said))
+    if item.action is not None and item.action is not MedicationAction.START:
+        return item.action
+    if said is not None and said is not MedicationAction.SWITCH:
+        return said
+    if item.action is not None:
+        return item.action
+    if item.line.section in ("treatment", "history", "story", "reason"):
+        return MedicationAction.CONTINUE
+    return MedicationAction.START
+
+
+def _ald(item: _Item) -> Value[bool] | None:
+    if item.ald is not None:
+        return value("substitution", item.in_ald, item.ald, "drugs.ald.zone")
+    for line, start, end in item.passages:
+        for match in re.finditer(r"\ba\.?l\.?d\b", line.folded[start:end]):
+            span = line.span(start + match.start(), start + match.end())
+            denied = line.folded[: span.start].rstrip().endswith(("hors", "non", "sans"))
+            return value("substitution", not denied, span, "drugs.ald.inline")
+    return None
+
+
+# --- the document -----------------------------------------------------------------------------
+
+
+def _without_repeats(
+    medications: Sequence[Medication], items: Sequence[_Item]
+) -> tuple[Medication, ...]:
+    """Drops bare mentions of a medicine that another line says more about."""
+    detailed = {
+        _identity(m) for m in medications if m.dosage is not None or m.strength is not None
+    }
+    seen: set[object] = set()
+    result: list[Medication] = []
+    for medication, item in zip(medications, items, strict=True):
+        identity = _identity(medication)
+        bare = medication.dosage is None and medication.strength is None
+        if bare and identity in detailed and not item.line_like:
+            continue
+        key: object = (
+            identity,
+            medication.action,
+            None if medication.strength is None else medication.strength.value,
+            None if medication.dosage is None or medication.dosage.value is None
+            else tuple(d.model_copy(update={"text": ""}) for d in medication.dosage.value),
+        )  # fmt: skip
+        if key in seen and bare:
+            continue
+        seen.add(key)
+        result.append(medication)
+    return tuple(result)
+
+
+def _identity(medication: Medication) -> object:
+    drug = medication.drug.value
+    if drug is None:
+        return medication.drug.evidence.text
+    return drug.substances or drug.name or drug.text.lower()
+
+
+

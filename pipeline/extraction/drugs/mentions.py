@@ -1,0 +1,281 @@
+"""Where a row names a medicine, and how surely.
+
+Names are met exactly first, then as an engine's usual confusions would spell them, then by a few
+changed letters; the last only on rows that are prescription lines, and only when one name stands
+out. A name that is in no list is kept as it was read.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import permutations
+from pathlib import Path
+from typing import Final
+
+from pipeline.extraction.evidence import TextLine
+from pipeline.model import Match
+from pipeline.terminology import Entry, Near, Terminology
+from pipeline.terminology.names import fold_name, squash
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Characters `start` to `end` of a row that name a medicine.
+
+    `entries` are what the name may stand for, the likeliest first; `others` names it was nearly
+    read as. `words` is how many words the name has.
+    """
+
+    start: int
+    end: int
+    text: str
+    match: Match
+    similarity: float
+    entries: tuple[Entry, ...] = ()
+    others: tuple[str, ...] = ()
+    name: str = ""
+    substances: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> Entry | None:
+        return self.entries[0] if self.entries else None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a row, folded, at its place."""
+
+    text: str
+    start: int
+    end: int
+
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_JOINT: Final = re.compile(r"[ \t]*[/+][ \t]*|[ \t]*-[ \t]*")
+
+
+@cache
+def words_of(kind: str, key: str = "names") -> frozenset[str]:
+    """A list of `context.toml`, folded."""
+    return frozenset(fold_name(word) for word in _context()[kind][key])
+
+
+@cache
+def phrases_of(kind: str, key: str) -> tuple[str, ...]:
+    """A list of `context.toml` as written, in lower case."""
+    return tuple(_context()[kind][key])
+
+
+@cache
+def _context() -> dict[str, dict[str, list[str]]]:
+    path = Path(__file__).with_name("context.toml")
+    return tomllib.loads(path.read_text("utf-8"))
+
+
+def words(line: TextLine, start: int = 0, end: int | None = None) -> list[Word]:
+    """The words of a row between two characters."""
+    stop = len(line.text) if end is None else end
+    return [
+        Word(fold_name(match.group()) or match.group(), match.start(), match.end())
+        for match in _WORD.finditer(line.folded, start, stop)
+    ]
+
+
+def exact_mentions(line: TextLine, terminology: Terminology) -> tuple[Mention, ...]:
+    """Names spelled right (case, accents, spaces and hyphens aside), the longest at each place."""
+    found: list[Mention] = []
+    row = words(line)
+    place = 0
+    while place < len(row):
+        mention, size = _longest(line, row, place, terminology)
+        if mention is None:
+            place += 1
+            continue
+        found.append(mention)
+        place += size
+    return tuple(_combined(line, found, terminology))
+
+
+def _longest(
+    line: TextLine, row: Sequence[Word], place: int, terminology: Terminology
+) -> tuple[Mention | None, int]:
+    if row[place].text not in terminology.first_words:
+        return None, 0
+    best: tuple[Mention | None, int] = (None, 0)
+    key = ""
+    for size in range(1, min(7, len(row) - place) + 1):
+        word = row[place + size - 1]
+        if size == 1:
+            key = word.text
+        else:
+            before = line.folded[row[place + size - 2].end : word.start]
+            if before.strip() not in ("", "-", "'", "/", "+", ".", "®", "’") or "\t" in before:
+                break
+            key += ("/" if before.strip() in ("/", "+") else " ") + word.text
+        entries = terminology.at(key)
+        if not entries and size > 1:
+            entries = terminology.squashed(key)
+        if entries and len(squash(key)) > 2:
+            start, end = row[place].start, word.end
+            best = (
+                Mention(
+                    start, end, line.text[start:end], Match.EXACT, 1.0, _preferred(entries)
+                ),
+                size,
+            )
+    return best
+
+
+def _preferred(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Marketed before withdrawn, known in detail before merely listed, substances first."""
+    return tuple(
+        sorted(
+            entries,
+            key=lambda e: (
+                e.kind == "homeopathic",
+                not e.marketed,
+                not e.strengths,
+                e.kind != "substance",
+            ),
+        )
+    )
+
+
+def _combined(
+    line: TextLine, found: Sequence[Mention], terminology: Terminology
+) -> list[Mention]:
+    """Substances joined by `/`, `+` or `-` become the medicine that holds them all."""
+    result: list[Mention] = []
+    for mention in found:
+        last = result[-1] if result else None
+        if (
+            last is not None
+            and _JOINT.fullmatch(line.folded[last.end : mention.start])
+            and _substance(last) is not None
+            and _substance(mention) is not None
+        ):
+            parts = [*_substances(last), *_substances(mention)]
+            entries: tuple[Entry, ...] = ()
+            if len(parts) <= 3:
+                for order in permutations(parts):
+                    entries = terminology.at("/".join(order))
+                    if entries:
+                        break
+            result[-1] = replace(
+                last,
+                end=mention.end,
+                text=line.text[last.start : mention.end],
+                entries=entries,
+                name="/".join(part.upper() for part in parts),
+                substances=tuple(parts),
+            )
+        else:
+            result.append(mention)
+    return result
+
+
+def _substance(mention: Mention) -> Entry | None:
+    return next((e for e in mention.entries if e.kind == "substance"), None)
+
+
+def _substances(mention: Mention) -> tuple[str, ...]:
+    if mention.substances:
+        return mention.substances
+    entry = _substance(mention)
+    return () if entry is None else (entry.name.lower(),)
+
+
+def near_mention(
+    line: TextLine,
+    row: Sequence[Word],
+    terminology: Terminology,
+    *,
+    fits: Sequence[str] = (),
+    strengths: Sequence[tuple[object, str]] = (),
+) -> Mention | None:
+    """The medicine that the words `row` at the head of a prescription line nearly spell.
+
+    `strengths` is what the line gives, in base units; `fits` are forms it names. Among names at
+    one distance they decide. `None` when nothing, or more than one medicine, is near enough.
+    """
+    best: tuple[float, Mention] | None = None
+    for size in range(min(4, len(row)), 0, -1):
+        joined = " ".join(word.text for word in row[:size])
+        letters = squash(joined)
+        if len(letters) < 4 or letters.isdecimal():
+            continue
+        start, end = row[0].start, row[size - 1].end
+        text = line.text[start:end]
+        alternatives = _alternatives(line, start, end)
+        candidates: list[tuple[Near, Match]] = []
+        for other in alternatives:
+            for entry in terminology.find(other):
+                candidates.append((Near(entry, fold_name(other), 0.97), Match.LATTICE))
+        candidates += [(near, Match.NORMALISED) for near in terminology.alike(joined)]
+        edits = 0 if len(letters) < 5 else 1 if len(letters) < 7 else 2 if len(letters) < 12 else 3
+        if edits:
+            candidates += [
+                (near, Match.FUZZY) for near in terminology.near(joined, edits=edits, limit=8)
+            ]
+        chosen = _stand_out(candidates, strengths)
+        if chosen is None:
+            continue
+        near, match, others = chosen
+        mention = Mention(
+            start, end, text, match, round(near.similarity, 3), (near.entry,), others
+        )
+        score = near.similarity + 0.02 * size
+        if best is None or score > best[0]:
+            best = (score, mention)
+    return None if best is None else best[1]
+
+
+def _alternatives(line: TextLine, start: int, end: int) -> tuple[str, ...]:
+    """Other readings of the ink that the engine itself put forward, the likeliest first."""
+    found = line.span(start, end).words
+    if len(found) != 1:
+        return ()
+    ranked = sorted(found[0].alternatives, key=lambda a: -a.confidence)
+    return tuple(alternative.text for alternative in ranked)
+
+
+def _stand_out(
+    candidates: Sequence[tuple[Near, Match]], strengths: Sequence[tuple[object, str]]
+) -> tuple[Near, Match, tuple[str, ...]] | None:
+    """The one candidate that similarity and strength set apart from all other medicines."""
+    if not candidates:
+        return None
+
+    def rank(item: tuple[Near, Match]) -> tuple[bool, float, bool]:
+        near, match = item
+        agrees = near.entry.has_strength(tuple(strengths)) if strengths else None  # type: ignore[arg-type]
+        bonus = 0.06 if match is not Match.FUZZY else 0.0
+        return (agrees is False, -(near.similarity + bonus), not near.entry.marketed)
+
+    ordered = sorted(candidates, key=rank)
+    near, match = ordered[0]
+    rivals = [
+        other
+        for other, _ in ordered[1:]
+        if _medicine(other.entry) != _medicine(near.entry)
+    ]
+    close = [
+        other
+        for other in rivals
+        if other.similarity > near.similarity - 0.05
+        and (not strengths or other.entry.has_strength(tuple(strengths)) is not False)  # type: ignore[arg-type]
+        and other.entry.marketed >= near.entry.marketed
+    ]
+    if close and match is Match.FUZZY:
+        return None
+    names = tuple(dict.fromkeys(other.written.upper() for other in rivals))
+    return near, match, names[:3]
+
+
+def _medicine(entry: Entry) -> tuple[str, ...]:
+    """What makes two names one medicine: their substances, else the name."""
+    return entry.substances or (entry.name,)

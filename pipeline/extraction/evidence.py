@@ -59,6 +59,7 @@ Kind = Literal[
     "certificate",
     "appointment",
     "document_kind",
+    "text",
 ]
 """Kinds of value with thresholds of their own in `thresholds.toml`."""
 

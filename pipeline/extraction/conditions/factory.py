@@ -1,0 +1,19 @@
+"""The component `reprise_conditions`."""
+
+from __future__ import annotations
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from pipeline.extraction.conditions.reading import read_conditions
+from pipeline.extraction.context import context
+
+COMPONENT = "reprise_conditions"
+
+
+@Language.component(COMPONENT)
+def component(doc: Doc) -> Doc:
+    """Reads problems, diagnoses, reasons and history with their certainty."""
+    found = context(doc)
+    found.conditions = read_conditions(found.body)
+    return doc

@@ -1,0 +1,188 @@
+"""Problems as notes state them.
+
+Two ways: items of the passages that list problems (reason, history, diagnosis), kept in the note's
+own words; and problems of the table anywhere in the body. Both carry what the words around say:
+negated, supposed, the family's, past.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pipeline.extraction.conditions.qualifiers import Qualified, qualify
+from pipeline.extraction.conditions.vocabulary import Hit, find_problems
+from pipeline.extraction.evidence import TextLine, value
+from pipeline.extraction.sections.reading import find_title
+from pipeline.model import Certainty, Condition, ConditionRole
+
+_ROLES = {
+    "reason": ConditionRole.REASON,
+    "information": ConditionRole.REASON,
+    "history": ConditionRole.HISTORY,
+    "family": ConditionRole.FAMILY,
+    "conclusion": ConditionRole.DIAGNOSIS,
+}
+_LISTS = frozenset({"reason", "information", "history", "family", "conclusion"})
+_NO_PROBLEMS = frozenset({"allergies", "orders", "prescription", "treatment"})
+_SPLIT = re.compile(r"\s*(?:[,;•]|\.(?=\s|$)|\s[-–]\s|\s/\s|\s\+\s)\s*")
+_NOTHING = re.compile(
+    r"(?:ras|0|o|aucune?s?.{0,12}|neant|nc|non|sans particularite|pas d'antecedents?.*|pas d'atcd.*|rien.*|-|"
+    r"oui|inconnus?|cf\b.*|voir\b.*|idem.*|medicaux|chirurgicaux|familiaux|\W*)"
+)
+_NO_PROBLEM_ITEM = re.compile(
+    r"(?:\d+\s?(?:mg|g|ml|ui|cp|%|/j|sa\b)|\b(?:ta|fc|pouls|poids|taille|imc|g\d\s?p\d|dpa|ddr|groupe)\b\s*[:=]?\s*\d|"
+    r"\b(?:vit|marie|mariee|retraite|profession|travaille|enfants?|autonome|celibataire|veuf|veuve)\b|"
+    r"\btabac\b|\bgestes?\b|\ballerg|certificat|renouvellement d|consultation|controle\b|suivi\b|bilan\b)"
+)
+_CONDITIONAL = re.compile(
+    r"\b(?:si|en cas de|en cas d|consulter si|reconsulter si|sauf si|quand|lors|contre|traitement (?:de|du|pour)|"
+    r"prevention|prophylaxie|depistage|recherche|vaccin\w*|surveillance)\s*(?:de |d'|la |le |l'|une? |des |les )*$"
+)
+
+
+def read_conditions(lines: Sequence[TextLine]) -> tuple[Condition, ...]:
+    """Problems of the body in reading order, the same statement once."""
+    found: list[Condition] = []
+    seen: set[tuple[str, Certainty, ConditionRole]] = set()
+    for line in lines:
+        if line.struck:
+            continue
+        for condition in _of_line(line):
+            name = (condition.text.value or condition.text.evidence.text).casefold()
+            key = (name, condition.certainty, condition.role)
+            if key not in seen:
+                seen.add(key)
+                found.append(condition)
+    return tuple(_without_echoes(found))
+
+
+def _without_echoes(conditions: Sequence[Condition]) -> Iterator[Condition]:
+    """Drops a problem of the body that a list already names with the same certainty."""
+    listed = {
+        (one.code.code, one.certainty)
+        for one in conditions
+        if one.code is not None and one.role is not ConditionRole.PROBLEM
+    }
+    for one in conditions:
+        echo = one.code is not None and (one.code.code, one.certainty) in listed
+        if one.role is not ConditionRole.PROBLEM or not echo:
+            yield one
+
+
+def _of_line(line: TextLine) -> Iterator[Condition]:
+    hits = tuple(find_problems(line.text, line.folded))
+    covered: list[tuple[int, int]] = []
+    if line.section in _LISTS:
+        title = find_title(line)
+        start = title.end if title is not None else 0
+        for begin, end in _items(line, start):
+            covered.append((begin, end))
+            inside = [hit for hit in hits if begin <= hit.start and hit.end <= end]
+            condition = _listed(line, begin, end, inside)
+            if condition is not None:
+                yield condition
+            elif inside:
+                covered.pop()
+    if line.section in _NO_PROBLEMS:
+        return
+    for hit in hits:
+        if any(begin <= hit.start and hit.end <= end for begin, end in covered):
+            continue
+        if _CONDITIONAL.search(line.folded[: hit.start]) or "allerg" in line.folded:
+            continue
+        yield _named(line, hit)
+
+
+def _items(line: TextLine, start: int) -> Iterator[tuple[int, int]]:
+    at = start
+    folded = line.folded
+    for match in _SPLIT.finditer(folded, start):
+        yield at, match.start()
+        at = match.end()
+    yield at, len(folded)
+
+
+def _trimmed(line: TextLine, begin: int, end: int) -> tuple[int, int]:
+    lead = re.compile(r"[\s\-•*:.>–·]*(?:\d[.)]\s)?").match(line.folded, begin, end)
+    begin = lead.end() if lead else begin
+    while end > begin and line.text[end - 1] in " .,;:-\t":
+        end -= 1
+    return begin, end
+
+
+_STRIPPED = re.compile(
+    r"^(?:pas\s+(?:de\s+|d')|absence\s+(?:de\s+|d')|suspicions?\s+(?:de\s+|d'|du\s+)?(?:une?\s+)?|probables?\s+|possibles?\s+|"
+    r"(?:douleur\s+)?evoquant\s+|sans\s+|a\s+eliminer\s*:?\s+|eliminer\s+(?:une?\s+)?|suspecte\w*\s+(?:de\s+)?|"
+    r"antecedents?\s+(?:de\s+|d')|atcd\s+(?:de\s+|d')|hypothese\s*:?\s+(?:de\s+)?|evocat\w+ (?:de |d')|aspect\s+(?:de\s+|d')|"
+    r"tableau\s+(?:de\s+|d')|\?\s*)"
+)
+_TRAILING = re.compile(
+    r"\s*(?:\(?\?+\)?|,?\s*a\s+eliminer|,?\s*a\s+evoquer|a\s+confirmer|probables?|possibles?|suspectee?s?|eventuel\w*)\s*$"
+)
+
+
+def _listed(line: TextLine, begin: int, end: int, hits: Sequence[Hit]) -> Condition | None:
+    begin, end = _trimmed(line, begin, end)
+    folded = line.folded[begin:end]
+    if len(folded) < 2 or len(folded) > 90 or _NOTHING.fullmatch(folded):
+        return None
+    if _NO_PROBLEM_ITEM.search(folded) and not hits:
+        return None
+    if re.search(r"allerg|\d\s?(?:mg|µg)\b", folded):
+        return None
+    if not hits and (
+        line.section in ("conclusion", "reason", "information") and len(folded.split()) > 9
+    ):
+        return None
+    if not any(character.isalpha() for character in folded):
+        return None
+    lead = _STRIPPED.match(folded)
+    name_begin = begin + (lead.end() if lead else 0)
+    trail = _TRAILING.search(line.folded[name_begin:end])
+    name_end = name_begin + trail.start() if trail else end
+    if name_end - name_begin < 2:
+        return None
+    qualified = qualify(line.folded, name_begin, name_end)
+    certainty = qualified.certainty
+    if certainty is Certainty.NEGATED and lead is None and hits:
+        certainty = qualify(line.folded, hits[0].start, hits[0].end).certainty
+    role = _ROLES[line.section]
+    if qualified.family and role is ConditionRole.HISTORY:
+        role = ConditionRole.FAMILY
+    span = line.span(name_begin, name_end)
+    onset = re.search(r"\b(?:19|20)\d{2}\b", span.text)
+    code = _code(hits, name_begin, name_end)
+    return Condition(
+        text=value("condition", span.text.strip(), span, f"conditions.{line.section}", trust=0.97),
+        code=code.problem.code if code is not None else None,
+        certainty=certainty,
+        role=role,
+        onset=onset[0] if onset else "",
+    )
+
+
+def _code(hits: Sequence[Hit], begin: int, end: int) -> Hit | None:
+    """The problem of the table that an item is: the one hit that makes up most of it."""
+    inside = [hit for hit in hits if begin <= hit.start and hit.end <= end]
+    if not inside:
+        return None
+    longest = max(inside, key=lambda hit: hit.end - hit.start)
+    # One word of a long item is not what the item says.
+    return longest if (longest.end - longest.start) >= 0.5 * (end - begin) else None
+
+
+def _named(line: TextLine, hit: Hit) -> Condition:
+    qualified: Qualified = qualify(line.folded, hit.start, hit.end)
+    role = _ROLES.get(line.section, ConditionRole.PROBLEM)
+    if qualified.family:
+        role = ConditionRole.FAMILY
+    elif qualified.past and role is ConditionRole.PROBLEM:
+        role = ConditionRole.HISTORY
+    span = line.span(hit.start, hit.end)
+    return Condition(
+        text=value("condition", span.text, span, "conditions.table", trust=0.95),
+        code=hit.problem.code,
+        certainty=qualified.certainty,
+        role=role,
+    )

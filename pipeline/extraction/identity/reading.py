@@ -1,0 +1,1088 @@
+"""Who the paper is about and who wrote it, told apart by labels, civility and place on the page.
+
+A row is cut at its wide gaps into parts; parts that stand under one another form blocks. A name
+belongs to the prescriber when a title (« Dr ») leads it or a speciality stands beside it in its
+block, to the patient when a label, a civility or a birth date does. Numbers go to whom their
+label names; telephone and address to the block they stand in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache, cached_property
+
+from pipeline.extraction.dates.reading import DateMention, find_dates, role
+from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, doubted, fold, value
+from pipeline.extraction.identity.identifiers import (
+    BAD_FINESS,
+    BAD_RPPS,
+    Number,
+    find_nir,
+    find_number,
+    find_phone,
+    finess_is_valid,
+    luhn_is_valid,
+)
+from pipeline.extraction.identity.names import (
+    NameWord,
+    ParsedName,
+    is_given_name,
+    name_words,
+    parse_name,
+    vocabulary,
+)
+from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value
+
+BIRTH_AFTER = "Date de naissance postérieure au document."
+AGE_DIFFERS = "L'âge et la date de naissance ne concordent pas."
+SEX_DIFFERS = "La civilité et le numéro de sécurité sociale ne concordent pas."
+NIR_BIRTH = "Le numéro de sécurité sociale et la date de naissance ne concordent pas."
+SEVERAL_NAMES = "Plusieurs noms possibles sur le document."
+NO_LABEL_DATE = "Date sans libellé près du nom : date de naissance ?"
+
+
+def _any_of(terms: Sequence[str]) -> str:
+    """A pattern for any of `terms` on folded text, the longest first, spaces loose."""
+    return "|".join(
+        re.escape(term).replace(r"\ ", r"\s?") for term in sorted(terms, key=len, reverse=True)
+    )
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    words = vocabulary()
+    labels = words["labels"]
+    doctor = words["prescriber"]
+    patterns = {
+        f"label_{name}": re.compile(
+            rf"(?<![a-z0-9'])(?:{_any_of(terms)})(?![a-z])\s?(?:\(s\)|\(e\))?\s*[:=.;]?\s*"
+        )
+        for name, terms in labels.items()
+    }
+    patterns["title"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['titles'])})(?![a-z])\.?\s*")
+    patterns["practice"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['practice'])})(?![a-z])")
+    patterns["others"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['others'])})(?![a-z])")
+    for name in ("rpps", "finess", "am"):
+        patterns[name] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor[name])})(?![a-z])")
+    patient = words["patient"]
+    civilities = {
+        "female": patient["civility_female"],
+        "male": patient["civility_male"],
+        "child": patient["civility_child"],
+    }
+    patterns["civility"] = re.compile(
+        r"(?<![a-z0-9'])(?:"
+        + "|".join(f"(?P<{sex}>{_any_of(terms)})" for sex, terms in civilities.items())
+        + r")(?:\.|(?![a-z'0-9]))\s*"
+    )
+    return patterns
+
+
+@cache
+def _specialities() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple(
+        (name, re.compile(rf"(?<![a-z])(?:{_any_of(terms)})(?![a-z])"))
+        for name, terms in vocabulary()["specialities"].items()
+    )
+
+
+# --- parts and blocks -----------------------------------------------------------------------
+
+
+@dataclass
+class Block:
+    """Parts that stand under one another, as on a letterhead."""
+
+    parts: list[Part] = field(default_factory=list)
+
+    @cached_property
+    def folded(self) -> str:
+        return "\n".join(part.line.folded for part in self.parts)
+
+    @cached_property
+    def is_prescribers(self) -> bool:
+        """Whether the block says things that only a practitioner's does."""
+        return bool(
+            _patterns()["rpps"].search(self.folded)
+            or _patterns()["finess"].search(self.folded)
+            or any(pattern.search(self.folded) for _, pattern in _specialities())
+            or any(_leading_title(part.line) for part in self.parts)
+        )
+
+
+@dataclass(eq=False)
+class Part:
+    """A piece of a row with its place among the rows and its block."""
+
+    line: TextLine
+    number: int
+    block: Block
+
+
+def _pitch(parts: Sequence[TextLine]) -> float:
+    return statistics.median(part.level.height for part in parts) if parts else 1.0
+
+
+def _parts(lines: Sequence[TextLine]) -> list[Part]:
+    pieces = [piece for line in lines for piece in line.parts()]
+    height = _pitch(pieces)
+    reach = 0.6 if all(piece.engine == TEXT_ENGINE for piece in pieces) else 1.5
+    parts: list[Part] = []
+    for number, piece in enumerate(pieces):
+        block = None
+        for above in reversed(parts[-12:]):
+            if above.line.page != piece.page or above.line.number == piece.number:
+                continue
+            gap = piece.level.y - above.line.level.bottom
+            if gap > reach * height:
+                continue
+            if _aligned(above.line, piece):
+                block = above.block
+                break
+        if block is None:
+            block = Block()
+        part = Part(piece, number, block)
+        block.parts.append(part)
+        parts.append(part)
+    return parts
+
+
+def _aligned(one: TextLine, other: TextLine) -> bool:
+    shared = min(one.level.right, other.level.right) - max(one.level.x, other.level.x)
+    return shared > 0.3 * min(one.level.width, other.level.width)
+
+
+def _neighbours(part: Part) -> Iterator[Part]:
+    """The parts right above and right below in the block."""
+    index = part.block.parts.index(part)
+    if index > 0:
+        yield part.block.parts[index - 1]
+    if index + 1 < len(part.block.parts):
+        yield part.block.parts[index + 1]
+
+
+def _leading_title(line: TextLine) -> re.Match[str] | None:
+    """« Dr » at the start of a part, with a name after it."""
+    match = _patterns()["title"].match(line.folded.lstrip(" -–•"))
+    if match is None:
+        return None
+    offset = len(line.folded) - len(line.folded.lstrip(" -–•"))
+    match = _patterns()["title"].match(line.folded, offset)
+    if match is None or not line.text[offset].isupper():
+        return None
+    return match if name_words(line.text, match.end()) else None
+
+
+# --- names ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A name that may be the patient's or the prescriber's, and how strongly it seems so."""
+
+    name: ParsedName
+    part: Part
+    score: float
+    rule: str
+    trust: float = 0.99
+    sex: tuple[Sex, int, int] | None = None
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def span(self) -> Span:
+        return self.part.line.span(self.name.start, self.name.end)
+
+
+def _is_pure_name(line: TextLine) -> list[NameWord] | None:
+    """The words of a part that is nothing but a name (and perhaps « née X » or a birth date)."""
+    text = line.text
+    words = name_words(text, len(text) - len(text.lstrip(" -–•*")))
+    if not 2 <= len(words) <= 6:
+        return None
+    rest = line.folded[words[-1].end :].strip(" ,.;-()")
+    if rest and not re.match(
+        r"(?:nee?\b|epouse|ep\b|\d{1,3}\s?ans|ddn|le\s\d|\d\d[/.]|ne\(e\))", rest
+    ):
+        return None
+    capitals = [word for word in words if word.in_capitals and not word.is_particle]
+    proper = [word for word in words if not word.in_capitals and not word.is_particle]
+    known = [word for word in words if is_given_name(word.text)]
+    if any(word.folded in _NOT_NAMES for word in words):
+        return None
+    if capitals and proper:
+        return words if all(word.text[0].isupper() for word in proper) else None
+    return words if known and len(known) < len(words) else None
+
+
+_NOT_NAMES = frozenset(
+    "ordonnance certificat medical medicale consultation note suivi grossesse demande examens examen "
+    "prescription prescriptions observation fiche biologie laboratoire analyses cabinet rue avenue "
+    "place boulevard chemin impasse tel fax telephone medecine generale generaliste sage-femme "
+    "conventionne secteur interne hopitaux faculte diplome diplomee universitaire gynecologie membre "
+    "association agreee traitement motif antecedents allergies conclusion page taille poids "
+    "affection longue duree maladies intercurrentes exonerante rapport sans comprime gelule sachet "
+    "mg matin soir midi jours mois centre maison sante docteur cher chere confrere bilan radiographie "
+    "echographie scanner irm kinesitherapie renouveler tension".split()
+)
+
+
+def _patient_names(
+    parts: Sequence[Part], dates: dict[int, tuple[DateMention, ...]]
+) -> list[Candidate]:
+    found: list[Candidate] = []
+    for part in parts:
+        found += _labelled_whole(part)
+        found += _with_civility(part, dates)
+        found += _bare(part, dates)
+    return found
+
+
+def _labelled_whole(part: Part) -> Iterator[Candidate]:
+    line = part.line
+    for match in _patterns()["label_whole"].finditer(line.folded):
+        if match.start() > 2 and ":" not in match[0]:
+            continue
+        if not re.search(r"[:=]", match[0]) and not match[0].startswith(("patient", "concerne")):
+            continue
+        civility = _patterns()["civility"].match(line.folded, match.end())
+        start = civility.end() if civility else match.end()
+        if _patterns()["title"].match(line.folded, start):
+            continue
+        words = name_words(line.text, start)
+        parsed = parse_name(words, family_first=civility is None)
+        if parsed is not None and (len(words) > 1 or civility):
+            yield Candidate(parsed, part, 6, "identity.patient.label", sex=_sex_of(civility))
+
+
+def _sex_of(civility: re.Match[str] | None) -> tuple[Sex, int, int] | None:
+    if civility is None:
+        return None
+    if civility["female"]:
+        return Sex.FEMALE, civility.start("female"), civility.end("female")
+    if civility["male"]:
+        return Sex.MALE, civility.start("male"), civility.end("male")
+    return None
+
+
+def _with_civility(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> Iterator[Candidate]:
+    line = part.line
+    for match in _patterns()["civility"].finditer(line.folded):
+        written = line.text[match.start() : match.end()].strip()
+        if not written[0].isupper():
+            continue
+        # "M" alone is a letter: it needs its point or a capitalised name right after.
+        if written.rstrip(".") in ("M", "Me") and not written.endswith("."):
+            if match.start() > 0 and line.text[match.start() - 1] not in " \t:":
+                continue
+        words = name_words(line.text, match.end())
+        if not words or words[0].folded in _NOT_NAMES:
+            continue
+        before = line.folded[: match.start()]
+        if re.search(r"(?:docteur|dr|pr|chere?|sage[- ]femme)\.?\s*$", before):
+            continue
+        parsed = parse_name(words, family_first=False)
+        if parsed is None:
+            continue
+        if match["child"] and not parsed.given:
+            continue
+        score = 5.0
+        if match.start() > 3 and not before.rstrip().endswith((":", "patiente", "patient")):
+            score -= 0.5
+        if any(
+            pattern.search(line.folded[words[-1].end :] + "\n" + neighbour.line.folded)
+            for neighbour in _neighbours(part)
+            for _, pattern in _specialities()
+        ) and not _near_birth(part, dates):
+            continue
+        score += _near_birth(part, dates)
+        if re.search(
+            r"(?:fille|fils|conjoint|mari|mere|pere|epoux|epouse|accompagnee? de)\s*:?\s*$", before
+        ):
+            score -= 4
+        yield Candidate(parsed, part, score, "identity.patient.civility", sex=_sex_of(match))
+
+
+def _near_birth(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> float:
+    """1 where a birth date stands in the part or right beside it in the block."""
+    for near in (part, *_neighbours(part)):
+        if any(role(mention) == "birth" for mention in dates[near.number]):
+            return 1.0
+        if re.search(
+            r"(?<![a-z])(?:ddn|ne\(e\)|nee?\s+le|date de naissance|nir|n°\s?ss|\d{1,3}\s?ans)",
+            near.line.folded,
+        ):
+            return 1.0
+    return 0.0
+
+
+def _bare(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> Iterator[Candidate]:
+    words = _is_pure_name(part.line)
+    if words is None or _leading_title(part.line):
+        return
+    beside = "\n".join(near.line.folded for near in _neighbours(part))
+    if any(pattern.search(beside) for _, pattern in _specialities()):
+        return
+    parsed = parse_name(words, family_first=True)
+    if parsed is None:
+        return
+    near = _near_birth(part, dates)
+    score = 2.0 + 2.0 * near + (0.5 if parsed.by_capitals else 0.0)
+    if part.block.is_prescribers and not near:
+        return
+    yield Candidate(parsed, part, score, "identity.patient.name-line", trust=0.97 if near else 0.9)
+
+
+def _fields(parts: Sequence[Part]) -> dict[str, tuple[ParsedName, Part, Span]]:
+    """Names in the fields of a form: « Nom : », « Prénom : », « Nom de naissance : »."""
+    found: dict[str, tuple[ParsedName, Part, Span]] = {}
+    for part in parts:
+        line = part.line
+        for key in ("birth_family", "given", "family"):
+            for match in _patterns()[f"label_{key}"].finditer(line.folded):
+                if not re.search(r"[:=]", match[0]) or key in found:
+                    continue
+                if key == "family" and re.search(r"(?:pre|sur)$", line.folded[: match.start()]):
+                    continue
+                if key in ("family", "given") and re.search(
+                    r"(?:nom(?:s|\(s\))?\s?(?:et|,|/|-|&)\s?)$", line.folded[: match.start()]
+                ):
+                    continue
+                words = name_words(line.text, match.end())
+                if not words:
+                    follower = _below(part)
+                    if follower is not None and line.folded[match.end() :].strip() == "":
+                        words = name_words(follower.line.text, 0)
+                        line = follower.line
+                        part = follower
+                if not words:
+                    continue
+                family = re.sub(r"\s?[-–‑]\s?", "-", " ".join(word.text for word in words))
+                capitals = sum(word.in_capitals for word in words)
+                parsed = (
+                    parse_name(words, family_first=True)
+                    if key == "family" and 0 < capitals < len(words)
+                    else ParsedName(family, (), words[0].start, words[-1].end)
+                )
+                assert parsed is not None
+                found[key] = (parsed, part, line.span(words[0].start, words[-1].end))
+                line, part = part.line, part
+    return found
+
+
+def _below(part: Part) -> Part | None:
+    index = part.block.parts.index(part)
+    return part.block.parts[index + 1] if index + 1 < len(part.block.parts) else None
+
+
+_BIRTH_NAME = re.compile(
+    r"(?<![a-z])(?P<kind>nee?|epouse|epse|ep\.?|veuve|vve|nom de naissance|nom de jeune fille|njf)\s*[:.]?\s+(?!le\b|\(e\)|en\b|a\b|au\b)"
+)
+
+
+def _birth_name(part: Part, after: int) -> tuple[str, ParsedName, Span] | None:
+    """« née DUPONT » (birth) or « épouse DUPONT » (used) after a name: kind, name and place."""
+    line = part.line
+    match = _BIRTH_NAME.search(line.folded, after)
+    if match is None:
+        return None
+    words = name_words(line.text, match.end())
+    if not words:
+        return None
+    capitals = [word for word in words if word.in_capitals]
+    if capitals and len(capitals) < len(words) and not any(word.is_particle for word in words):
+        words = capitals
+    if words[0].text[0].islower() and not words[0].is_particle:
+        return None
+    family = " ".join(word.text for word in words)
+    kind = "birth" if match["kind"].startswith(("ne", "nom", "njf")) else "used"
+    parsed = ParsedName(family, (), words[0].start, words[-1].end)
+    return kind, parsed, line.span(words[0].start, words[-1].end)
+
+
+# --- the patient ----------------------------------------------------------------------------
+
+
+def _human(
+    parsed: ParsedName,
+    use: str,
+    given: tuple[str, ...],
+    spans: Sequence[Span],
+    rule: str,
+    trust: float,
+    doubts: Sequence[str],
+) -> Value[HumanName]:
+    name = HumanName(
+        family=parsed.family, given=given, use="official" if use == "official" else "usual"
+    )
+    return value("name", name, tuple(spans), rule, trust=trust, doubts=doubts)
+
+
+def _patient_name(
+    parts: Sequence[Part], dates: dict[int, tuple[DateMention, ...]]
+) -> tuple[tuple[Value[HumanName], ...], Part | None, tuple[Sex, Span] | None]:
+    fields = _fields(parts)
+    if "family" in fields:
+        parsed, part, span = fields["family"]
+        given: tuple[str, ...] = parsed.given
+        spans = [span]
+        doubts = [doubt for doubt in parsed.doubts if "Un seul nom" not in doubt]
+        if "given" in fields:
+            first, _, given_span = fields["given"]
+            given = tuple(re.sub(r"[-–‑]", "-", first.family).split(" "))
+            if not parsed.given:
+                spans.append(given_span)
+        elif not given:
+            doubts.append("Prénom non lu.")
+        official = fields.get("birth_family")
+        names = [_human(parsed, "usual", given, spans, "identity.patient.fields", 0.99, doubts)]
+        if official is not None:
+            names.append(
+                _human(
+                    official[0],
+                    "official",
+                    given,
+                    [official[2]],
+                    "identity.patient.fields",
+                    0.99,
+                    official[0].doubts,
+                )
+            )
+        else:
+            for near in (part, *_neighbours(part), *part.block.parts):
+                extra = _birth_name(near, 0)
+                if extra is not None and extra[0] == "birth":
+                    names.append(
+                        _human(
+                            extra[1],
+                            "official",
+                            given,
+                            [extra[2]],
+                            "identity.patient.birth-name",
+                            0.98,
+                            (),
+                        )
+                    )
+                    break
+        civility = _civility_before(part.line, span.start)
+        return tuple(names), part, civility
+    if "birth_family" in fields:
+        parsed, part, span = fields["birth_family"]
+        given = ()
+        spans = [span]
+        if "given" in fields:
+            given = tuple(fields["given"][0].family.split(" "))
+            spans.append(fields["given"][2])
+        return (
+            (_human(parsed, "official", given, spans, "identity.patient.fields", 0.99, ()),),
+            part,
+            None,
+        )
+    candidates = sorted(_patient_names(parts, dates), key=lambda c: (-c.score, c.part.number))
+    if not candidates:
+        return (), None, None
+    best = candidates[0]
+    doubts = list(best.name.doubts)
+    spans = [best.span]
+    rivals = [
+        other
+        for other in candidates[1:]
+        if other.score >= best.score - 0.4
+        and _key(other.name) != _key(best.name)
+        and not _compatible(other.name, best.name)
+        and other.part.number != best.part.number
+    ]
+    if rivals and best.score < 6:
+        doubts.append(SEVERAL_NAMES)
+    name = best.name
+    if not name.given:
+        fuller = next((c for c in candidates if c.name.given and _compatible(c.name, name)), None)
+        if fuller is not None:
+            name, spans = fuller.name, [fuller.span]
+            doubts = list(name.doubts)
+    names = []
+    extra = _birth_name(best.part, best.name.end)
+    if extra is None:
+        below = _below(best.part)
+        if below is not None:
+            match = _BIRTH_NAME.match(below.line.folded.lstrip(" ("))
+            if match is not None:
+                extra = _birth_name(below, 0)
+    if extra is not None and extra[0] == "used":
+        names.append(_human(extra[1], "usual", name.given, [extra[2]], best.rule, best.trust, ()))
+        names.append(_human(name, "official", name.given, spans, best.rule, best.trust, doubts))
+    else:
+        names.append(_human(name, "usual", name.given, spans, best.rule, best.trust, doubts))
+        if extra is not None:
+            names.append(
+                _human(
+                    extra[1],
+                    "official",
+                    name.given,
+                    [extra[2]],
+                    "identity.patient.birth-name",
+                    0.98,
+                    extra[1].doubts,
+                )
+            )
+    sex = None
+    if best.sex is not None:
+        sex = best.sex[0], best.part.line.span(best.sex[1], best.sex[2])
+    return tuple(names), best.part, sex
+
+
+def _civility_before(line: TextLine, start: int) -> tuple[Sex, Span] | None:
+    for match in _patterns()["civility"].finditer(line.folded[:start]):
+        found = _sex_of(match)
+        if found is not None and line.text[match.start()].isupper():
+            return found[0], line.span(found[1], found[2])
+    return None
+
+
+def _key(name: ParsedName) -> str:
+    return re.sub(r"[^a-z]", "", (name.family + "".join(name.given)).casefold())
+
+
+def _compatible(one: ParsedName, other: ParsedName) -> bool:
+    """Whether two readings may be the same name, one of them shorter."""
+    return one.family.casefold() == other.family.casefold()
+
+
+_SEX = re.compile(
+    r"sexe\s*[:=]?\s*(?:(?P<female>feminin|femme|fille|f)|(?P<male>masculin|homme|garcon|m|h))(?![a-z])"
+)
+_SEX_WORDS = re.compile(
+    r"(?<![a-z])(?:(?P<female>patiente|nee|agee|interessee|femme de|jeune femme|jeune fille|fillette)|"
+    r"(?P<male>ne le|age de|homme de|jeune homme|jeune garcon|garconnet|patient(?!e)))(?![a-z(])"
+)
+_AGE = re.compile(
+    r"(?:\(|age(?:e|\(e\))?\s+de\s+|age\s*:\s*|,\s*|-\s*|\s)(?P<n>\d{1,3})\s?(?P<u>ans?|mois|semaines|jours)\b(?!\s?(?:auparavant|plus tot|apres|avant))"
+)
+_UNITS = {"an": "a", "ans": "a", "mois": "mo", "semaines": "wk", "jours": "d"}
+
+
+def _sex(
+    parts: Sequence[Part],
+    civility: tuple[Sex, Span] | None,
+    nir: Value[str] | None,
+    name_part: Part | None,
+) -> Value[Sex] | None:
+    stated: list[tuple[Sex, Span, str, float]] = []
+    for part in parts:
+        match = _SEX.search(part.line.folded)
+        if match is not None:
+            sex = Sex.FEMALE if match["female"] else Sex.MALE
+            stated.append((sex, part.line.span(match.start(), match.end()), "sex-field", 0.99))
+            break
+    if civility is not None:
+        stated.append((*civility, "civility", 0.99))
+    number = nir.value if nir is not None else None
+    if number and nir is not None and number[0] in "12378":
+        sex = Sex.FEMALE if number[0] in "248" else Sex.MALE
+    if not stated and name_part is not None:
+        for part in (*name_part.block.parts, *parts):
+            match = _SEX_WORDS.search(part.line.folded)
+            if match is None:
+                continue
+            near = part.block is name_part.block
+            written = part.line.text[match.start() : match.end()]
+            if (
+                written.casefold() in ("patient", "né le", "ne le")
+                and re.match(r"\s?(?:\(e\)|:)|\s*$", part.line.folded[match.end() :])
+                and "n" not in written[:1].casefold()
+            ):
+                continue
+            found = Sex.FEMALE if match["female"] else Sex.MALE
+            span = part.line.span(match.start(), match.end())
+            stated.append((found, span, "agreement", 0.97 if near else 0.93))
+            break
+    if not stated:
+        if number and nir is not None:
+            return value(
+                "sex",
+                sex,
+                _span_of(parts, nir),
+                "identity.patient.sex.nir",
+                trust=0.97,
+                doubts=nir.reasons if nir.reasons else (),
+            )
+        return None
+    first = stated[0]
+    doubts = []
+    if len({one[0] for one in stated}) > 1:
+        doubts.append("La civilité et le sexe écrits ne concordent pas.")
+    if number and sex is not first[0]:
+        doubts.append(SEX_DIFFERS)
+    return value(
+        "sex", first[0], first[1], f"identity.patient.sex.{first[2]}", trust=first[3], doubts=doubts
+    )
+
+
+def _span_of(parts: Sequence[Part], read: Value[str]) -> tuple[Span, ...]:
+    """The part a value was read from, found again by its boxes."""
+    for part in parts:
+        boxes = {token.word.box for token in part.line.tokens}
+        if part.line.page == read.evidence.page and any(
+            box in boxes or any(word.intersection(box) > 0 for word in boxes)
+            for box in read.evidence.boxes
+        ):
+            return (part.line.span(),)
+    return (parts[0].line.span(),)
+
+
+def _nir(parts: Sequence[Part]) -> Value[str] | None:
+    best: tuple[Number, Part, bool] | None = None
+    for part in parts:
+        labels = list(_patterns()["label_nir"].finditer(part.line.folded))
+        labelled = bool(labels)
+        if not labelled:
+            above = next(_neighbours(part), None)
+            labelled = above is not None and bool(
+                _patterns()["label_nir"].fullmatch(above.line.folded.strip() + " ")
+            )
+        found = find_nir(part.line.text, labelled)
+        if found is not None and (best is None or (best[0].doubts and not found.doubts)):
+            best = (found, part, labelled)
+    if best is None:
+        return None
+    number, part, labelled = best
+    return value(
+        "identifier",
+        number.number,
+        part.line.span(number.start, number.end),
+        "identity.patient.nir" + ("" if labelled else ".by-key"),
+        doubts=number.doubts,
+        trust=0.99,
+    )
+
+
+def _birth_date(
+    parts: Sequence[Part], dates: dict[int, tuple[DateMention, ...]], name_part: Part | None
+) -> tuple[Value[dt.date], Part] | None:
+    chosen: list[tuple[int, DateMention, Part, tuple[str, ...]]] = []
+    for part in parts:
+        for mention in dates[part.number]:
+            if role(mention) == "birth" and mention.year_written:
+                near = name_part is not None and part.block is name_part.block
+                chosen.append((0 if near else 1, mention, part, ()))
+            elif _label_alone_before(part, mention) and mention.year_written:
+                chosen.append((1, mention, part, ()))
+    if not chosen and name_part is not None:
+        for part in (name_part, *_neighbours(name_part)):
+            for mention in dates[part.number]:
+                if mention.year_written and role(mention) == "":
+                    chosen.append((2, mention, part, (NO_LABEL_DATE,)))
+    if not chosen:
+        return None
+    chosen.sort(key=lambda item: (item[0], item[2].number))
+    _, mention, part, doubts = chosen[0]
+    others = {item[1].date for item in chosen if item[0] == chosen[0][0]} - {mention.date}
+    alternatives = tuple(date for date in others if date is not None)
+    if alternatives:
+        doubts += ("Plusieurs dates de naissance possibles.",)
+    if not mention.century_written:
+        doubts += ("Année de naissance écrite sur deux chiffres.",)
+    read = value(
+        "birth_date",
+        mention.date,
+        mention.span,
+        f"identity.patient.birth-date.{mention.rule.removeprefix('dates.')}",
+        trust=0.99,
+        doubts=(*mention.doubts, *doubts),
+        remarks=mention.remarks,
+        alternatives=alternatives,
+    )
+    return read, part
+
+
+def _label_alone_before(part: Part, mention: DateMention) -> bool:
+    """Whether the part holds only the date, and the part before it only the label."""
+    if mention.span.text.strip() != part.line.text.strip(" .:"):
+        return False
+    for near in _neighbours(part):
+        if _patterns()["label_birth_date"].fullmatch(near.line.folded.strip() + " "):
+            return True
+    return False
+
+
+def _age(parts: Sequence[Part], name_part: Part | None) -> tuple[Value[Quantity], Part] | None:
+    if name_part is None:
+        return None
+    index = parts.index(name_part)
+    for part in (*name_part.block.parts, *parts[index : index + 4], *parts[:30]):
+        match = _AGE.search(" " + part.line.folded)
+        if match is None:
+            continue
+        near = part.block is name_part.block or part is name_part
+        if not near and "age" not in match[0] and "patient" not in part.line.folded:
+            continue
+        if match["u"] != "ans" and match["u"] != "an" and "age" not in match[0]:
+            continue
+        start = max(match.start("n") - 1, 0)
+        quantity = Quantity(value=Decimal(match["n"]), unit=match["u"], ucum=_UNITS[match["u"]])
+        span = part.line.span(start, match.end() - 1)
+        return value("age", quantity, span, "identity.patient.age", trust=0.98), part
+    return None
+
+
+_STREET = re.compile(
+    r"(?<![\d/,])\d{1,4}\s?(?:bis|ter|quater|[a-d])?,?\s+(?:\w+\s+)?(?:rue|avenue|av\.?|boulevard|bd|blvd|place|pl\.?|chemin|ch\.?|impasse|allee|allees|route|rte|quai|cours|square|passage|residence|lotissement|lieu-dit|hameau|sentier|faubourg|fbg|esplanade|villa|cite|montee|venelle|ruelle|promenade|parvis|rond-point|domaine|traverse|voie|mail|clos|sente)\b"
+)
+_TOWN = re.compile(r"(?<!\d)(?:f-)?\d{5}\s+[a-z][a-z' -]{2,}")
+
+
+def _address(block_parts: Sequence[Part]) -> Value[str] | None:
+    spans: list[Span] = []
+    for part in block_parts:
+        street = _STREET.search(part.line.folded)
+        town = _TOWN.search(part.line.folded)
+        if street is None and town is None:
+            if spans:
+                break
+            continue
+        start = min(match.start() for match in (street, town) if match is not None)
+        end = town.end() if town is not None else len(part.line.text)
+        cut = re.search(r"\s[-–—]\s*(?=tel|rpps|n°|☎)|\s*(?:tel|☎)", part.line.folded[start:])
+        if cut is not None:
+            end = min(end, start + cut.start())
+        spans.append(part.line.span(start, end))
+        if town is not None:
+            break
+    if not spans:
+        return None
+    text = ", ".join(re.sub(r"\s+[-–—•]\s+", ", ", span.text.strip(" -–,")) for span in spans)
+    return value("contact", text, spans, "identity.address", trust=0.97)
+
+
+def _phone(block_parts: Sequence[Part]) -> Value[str] | None:
+    for part in block_parts:
+        if re.search(r"(?<![a-z])fax", part.line.folded) and "tel" not in part.line.folded:
+            continue
+        found = find_phone(part.line.text)
+        if found is not None:
+            span = part.line.span(found.start, found.end)
+            return value(
+                "contact", found.number, span, "identity.phone", trust=0.98, doubts=found.doubts
+            )
+    return None
+
+
+def read_patient(
+    lines: Sequence[TextLine], document_date: dt.date | None, today: dt.date
+) -> Patient:
+    """The patient of a document; `document_date` bounds the birth date and checks the age."""
+    parts = _parts(lines)
+    if not parts:
+        return Patient()
+    dates = {part.number: find_dates(part.line, today) for part in parts}
+    names, name_part, civility = _patient_name(parts, dates)
+    nir = _nir(parts)
+    born = _birth_date(parts, dates, name_part)
+    birth = born[0] if born is not None else None
+    age = _age(parts, name_part)
+    local = _local_id(parts)
+    sex = _sex(parts, civility, nir, name_part)
+    own: tuple[Part, ...] = ()
+    if name_part is not None:
+        same = name_part.block.parts
+        mixed = name_part.block.is_prescribers
+        index = same.index(name_part)
+        own = tuple(same[index:]) if mixed else tuple(same)
+        own = tuple(part for part in own if not _is_prescriber_line(part.line))
+    patient = Patient(
+        names=names,
+        sex=sex,
+        birth_date=birth,
+        age=age[0] if age is not None else None,
+        nir=nir,
+        local_id=local,
+        phone=_phone(own),
+        address=_address(own),
+    )
+    return _cross_checked(patient, document_date, today)
+
+
+def _is_prescriber_line(line: TextLine) -> bool:
+    return bool(
+        _leading_title(line)
+        or _patterns()["rpps"].search(line.folded)
+        or any(pattern.search(line.folded) for _, pattern in _specialities())
+    )
+
+
+def _local_id(parts: Sequence[Part]) -> Value[str] | None:
+    for part in parts:
+        match = _patterns()["label_local_id"].search(part.line.folded)
+        if match is None:
+            continue
+        number = re.compile(r"(?:n°\s?)?[:\s]*([A-Z]{0,3}\d[\dA-Z\-/]{2,14})\b").match(
+            part.line.text, match.end()
+        )
+        if number is not None:
+            span = part.line.span(number.start(1), number.end(1))
+            return value("identifier", number[1], span, "identity.patient.local-id", trust=0.97)
+    return None
+
+
+def _cross_checked(patient: Patient, document_date: dt.date | None, today: dt.date) -> Patient:
+    """The patient with every contradiction between its values said on both of them."""
+    latest = document_date or today
+    birth, age, nir = patient.birth_date, patient.age, patient.nir
+    if birth is not None and birth.value is not None:
+        if birth.value > latest or birth.value.year < latest.year - 120:
+            birth = doubted(birth, BIRTH_AFTER)
+        if age is not None and age.value is not None and birth.value is not None:
+            days = (latest - birth.value).days
+            unit = {"a": 365.25, "mo": 30.44, "wk": 7.0, "d": 1.0}[age.value.ucum or "a"]
+            if document_date is not None and not -0.1 <= days / unit - float(age.value.value) < 1.1:
+                birth, age = doubted(birth, AGE_DIFFERS), doubted(age, AGE_DIFFERS)
+        if nir is not None and nir.value is not None and birth.value is not None:
+            month = int(nir.value[3:5]) if nir.value[3:5].isdigit() else 0
+            known = 1 <= month <= 12
+            if nir.value[1:3] != f"{birth.value.year % 100:02d}" or (
+                known and month != birth.value.month
+            ):
+                birth, nir = doubted(birth, NIR_BIRTH), doubted(nir, NIR_BIRTH)
+    if nir is not None and patient.sex is not None and SEX_DIFFERS in patient.sex.reasons:
+        nir = doubted(nir, SEX_DIFFERS)
+    return patient.model_copy(update={"birth_date": birth, "age": age, "nir": nir})
+
+
+# --- the prescriber -------------------------------------------------------------------------
+
+
+def _prescriber_names(parts: Sequence[Part]) -> Iterator[Candidate]:
+    last = max(part.number for part in parts)
+    for part in parts:
+        line = part.line
+        for match in _patterns()["title"].finditer(line.folded):
+            if not line.text[match.start()].isupper():
+                continue
+            words = name_words(line.text, match.end())
+            parsed = parse_name(words, family_first=False)
+            if parsed is None or words[0].folded in _NOT_NAMES:
+                continue
+            before = line.folded[: match.start()]
+            leading = not before.strip(" -–•\t")
+            score = 2.0 + 2.0 * leading + (1.0 if part.number <= 0.3 * last + 2 else 0.0)
+            context = before + "\n" + _above(part)
+            if _patterns()["others"].search(context):
+                score -= 4
+            if part.block.is_prescribers and leading:
+                beside = "\n".join(near.line.folded for near in (part, *_neighbours(part)))
+                if any(pattern.search(beside) for _, pattern in _specialities()):
+                    score += 1.5
+            if parsed.given:
+                score += 0.5
+            if re.search(r"signataire|signe|soussigne", before):
+                score += 2
+            yield Candidate(parsed, part, score, "identity.prescriber.title", trust=0.99)
+        yield from _beside_speciality(part)
+
+
+def _above(part: Part) -> str:
+    index = part.block.parts.index(part)
+    return part.block.parts[index - 1].line.folded if index else ""
+
+
+def _beside_speciality(part: Part) -> Iterator[Candidate]:
+    """A midwife's letterhead: a name without title, its speciality above, below or beside."""
+    line = part.line
+    folded = line.folded
+    inline = next(
+        (match for _, pattern in _specialities() if (match := pattern.search(folded))), None
+    )
+    offset = len(line.text) - len(line.text.lstrip(" -–•*"))
+    civility = _patterns()["civility"].match(folded, offset)
+    start = civility.end() if civility and line.text[offset].isupper() else offset
+    if inline is not None:
+        words = name_words(line.text, start, inline.start())
+        if inline.start() == offset:
+            words = name_words(line.text, inline.end())
+        if 2 <= len(words) <= 5 and not any(word.folded in _NOT_NAMES for word in words):
+            parsed = parse_name(words, family_first=False)
+            if parsed is not None and parsed.given:
+                yield Candidate(parsed, part, 4.0, "identity.prescriber.speciality", trust=0.98)
+        return
+    if _leading_title(line):
+        return
+    words = name_words(line.text, start)
+    rest = folded[words[-1].end :].strip(" ,.-") if words else ""
+    if not 2 <= len(words) <= 5 or rest or any(word.folded in _NOT_NAMES for word in words):
+        return
+    if _patterns()["practice"].search(folded):
+        return
+    for near in _neighbours(part):
+        if any(pattern.search(near.line.folded) for _, pattern in _specialities()):
+            parsed = parse_name(words, family_first=False)
+            if parsed is not None and parsed.given:
+                known = parsed.by_capitals or any(is_given_name(w.text) for w in words)
+                yield Candidate(
+                    parsed,
+                    part,
+                    4.5 + 0.5 * known,
+                    "identity.prescriber.speciality",
+                    trust=0.98 if known else 0.93,
+                )
+            return
+
+
+def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
+    """Who wrote the document: name, speciality, numbers, address and telephone."""
+    parts = _parts(lines)
+    if not parts:
+        return Prescriber()
+    patient_names = {_fold_name(one.value.family) for one in patient.names if one.value}
+    candidates = [
+        candidate
+        for candidate in _prescriber_names(parts)
+        if not (
+            candidate.rule.endswith("speciality")
+            and _fold_name(candidate.name.family) in patient_names
+        )
+    ]
+    candidates.sort(key=lambda c: (-c.score, c.part.number))
+    name: Value[HumanName] | None = None
+    home: Block | None = None
+    if candidates:
+        best = candidates[0]
+        same = [
+            c for c in candidates[1:] if _fold_name(c.name.family) == _fold_name(best.name.family)
+        ]
+        doubts = list(best.name.doubts)
+        rivals = [
+            c
+            for c in candidates[1:]
+            if c.score >= best.score - 0.4
+            and _fold_name(c.name.family) != _fold_name(best.name.family)
+        ]
+        if rivals:
+            signed = [
+                c
+                for c in (best, *rivals)
+                if any(
+                    o is not c
+                    and o.part.number > c.part.number
+                    and _fold_name(o.name.family) == _fold_name(c.name.family)
+                    for o in candidates
+                )
+            ]
+            if len(signed) == 1:
+                best = signed[0]
+                doubts = list(best.name.doubts)
+            else:
+                doubts.append(SEVERAL_NAMES)
+        parsed = best.name
+        # The signature may say what the letterhead's capitals hide, and the reverse.
+        clearer = next((c for c in same if c.name.by_capitals or not c.name.doubts), None)
+        if (not parsed.given or doubts == list(parsed.doubts) and doubts) and clearer is not None:
+            if clearer.name.given and not clearer.name.doubts:
+                best, parsed, doubts = clearer, clearer.name, []
+        if not parsed.given:
+            doubts = [doubt for doubt in doubts if "Un seul nom" not in doubt]
+        human = HumanName(family=parsed.family, given=parsed.given)
+        name = value("name", human, best.span, best.rule, trust=best.trust, doubts=doubts)
+        home = best.part.block
+    speciality, speciality_part = _speciality(parts, home)
+    if home is None and speciality_part is not None:
+        home = speciality_part.block
+    own = _letterhead(parts, home, patient)
+    return Prescriber(
+        name=name,
+        speciality=speciality,
+        rpps=_labelled_number(parts, "rpps", 11),
+        am=_labelled_number(parts, "am", 9),
+        finess=_labelled_number(parts, "finess", 9),
+        address=_address(own),
+        phone=_phone(own),
+    )
+
+
+def _fold_name(family: str) -> str:
+    return re.sub(r"[^a-z]", "", fold(family))
+
+
+def _speciality(parts: Sequence[Part], home: Block | None) -> tuple[Value[str] | None, Part | None]:
+    ordered = sorted(
+        parts, key=lambda part: (home is not None and part.block is not home, part.number)
+    )
+    last = max(part.number for part in parts)
+    for part in ordered:
+        for name, pattern in _specialities():
+            match = pattern.search(part.line.folded)
+            if match is None:
+                continue
+            headed = part.number <= max(0.35 * last, 8)
+            alone = match.start() <= 25 and len(part.line.text) - match.end() <= 40
+            if not (part.block is home or (headed and alone)):
+                continue
+            if _patterns()["others"].search(part.line.folded[: match.start()]):
+                continue
+            span = part.line.span(match.start(), match.end())
+            return value(
+                "speciality", name, span, "identity.prescriber.speciality", trust=0.98
+            ), part
+    return None, None
+
+
+def _letterhead(parts: Sequence[Part], home: Block | None, patient: Patient) -> tuple[Part, ...]:
+    """Parts of the letterhead: the writer's block, then the head and foot of the page."""
+    taken = [one.evidence for one in patient.names]
+    taken += [one.evidence for one in (patient.address, patient.phone) if one is not None]
+    own_boxes = {(e.page, box) for e in taken for box in e.boxes}
+    patient_blocks = {
+        id(part.block)
+        for part in parts
+        if any(
+            part.line.page == page and box.intersection(part.line.box) > 0
+            for page, box in own_boxes
+        )
+    }
+    last = max(part.number for part in parts)
+    own = [part for part in parts if part.block is home] if home is not None else []
+    rest = [
+        part
+        for part in parts
+        if part not in own
+        and id(part.block) not in patient_blocks
+        and (part.number <= max(0.3 * last, 10) or part.number >= last - 4)
+    ]
+    return (*own, *rest)
+
+
+def _labelled_number(parts: Sequence[Part], kind: str, length: int) -> Value[str] | None:
+    for index, part in enumerate(parts):
+        for match in _patterns()[kind].finditer(part.line.folded):
+            if (
+                kind == "am"
+                and match[0] == "am"
+                and part.line.text[match.start() : match.end()] != "AM"
+            ):
+                continue
+            found = find_number(part.line.text, match.end(), length)
+            line = part.line
+            if found is None and not part.line.text[match.end() :].strip(" :.n°N"):
+                following = parts[index + 1] if index + 1 < len(parts) else None
+                if following is not None:
+                    found, line = find_number(following.line.text, 0, length), following.line
+            if found is None:
+                continue
+            doubts = found.doubts
+            if not doubts and kind == "rpps" and not luhn_is_valid(found.number):
+                doubts += (BAD_RPPS,)
+            if not doubts and kind == "finess" and not finess_is_valid(found.number):
+                doubts += (BAD_FINESS,)
+            span = line.span(found.start, found.end)
+            return value(
+                "identifier",
+                found.number,
+                span,
+                f"identity.prescriber.{kind}",
+                trust=0.99,
+                doubts=doubts,
+            )
+    return None

@@ -1,0 +1,107 @@
+"""The kind of a paper, from its title and from what such papers say."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pipeline.extraction.evidence import Span, TextLine, value
+from pipeline.model import DocumentKind, Value
+
+
+@dataclass(frozen=True, slots=True)
+class _Clue:
+    kind: DocumentKind
+    pattern: re.Pattern[str]
+    title: float
+    inside: float
+
+
+@cache
+def _clues() -> tuple[_Clue, ...]:
+    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
+    return tuple(
+        _Clue(
+            DocumentKind(clue["kind"]),
+            re.compile(rf"(?<![a-z])(?:{clue['pattern']})"),
+            clue["title"],
+            clue["inside"],
+        )
+        for clue in data["clue"]
+    )
+
+
+_PRESCRIBED = re.compile(
+    r"\d\s?(?:mg|g|µg|mcg|ml|ui|%)(?![a-z])|\b(?:cp|cps|cpr|comprimes?|gelules?|gel|sachets?|bouffees?|"
+    r"gouttes?|suppos?|suppositoires?|ampoules?|application|ovules?)\b"
+)
+_TAKEN = re.compile(
+    r"\b(?:matin|midi|soir|coucher|par jour|fois|pendant|pdt|qsp|si besoin|toutes les|semaines?|/\s?j|"
+    r"/\s?jour|\d\s?/\s?j|x\s?\d|jours?|mois|\d-\d-\d)"
+)
+
+
+def prescription_rows(lines: Sequence[TextLine]) -> int:
+    """How many rows, alone or with the next one, say a drug's strength or form and its taking."""
+    count = 0
+    for index, line in enumerate(lines):
+        following = lines[index + 1].folded if index + 1 < len(lines) else ""
+        if _PRESCRIBED.search(line.folded) and _TAKEN.search(line.folded + " " + following):
+            count += 1
+    return count
+
+
+CLOSE = "Plusieurs types de document possibles."
+NOTHING = "Type de document déduit de la présentation."
+
+
+def read_kind(lines: Sequence[TextLine], drug_lines: int) -> Value[DocumentKind]:
+    """The kind of document whose clues weigh most.
+
+    `drug_lines` is the number of rows that look like prescriptions: without any clue a paper with
+    such rows is an ordonnance, one without is a note. `lines` must not be empty.
+    """
+    weights: dict[DocumentKind, float] = defaultdict(float)
+    spans: dict[DocumentKind, Span] = {}
+    heaviest: dict[DocumentKind, float] = defaultdict(float)
+    for line in lines:
+        for clue in _clues():
+            # One clue counts once a row, however often its words come back in it.
+            match = clue.pattern.search(line.folded)
+            if match is None:
+                continue
+            rest = line.folded[: match.start()] + line.folded[match.end() :]
+            alone = len(re.sub(r"[\W\d_]", "", rest)) <= 3
+            weight = clue.title if alone else clue.inside
+            weights[clue.kind] += weight
+            if weight > heaviest[clue.kind]:
+                heaviest[clue.kind] = weight
+                spans[clue.kind] = line.span(match.start(), match.end())
+    if DocumentKind.PRESCRIPTION_BIZONE in spans:
+        weights[DocumentKind.PRESCRIPTION_BIZONE] += weights[DocumentKind.PRESCRIPTION]
+    prescription = DocumentKind.PRESCRIPTION
+    weights[prescription] += min(drug_lines, 4) * 0.8
+    ranked = sorted(weights, key=lambda kind: -weights[kind])
+    best = ranked[0]
+    if weights[best] < 1.0:
+        best = prescription if drug_lines else DocumentKind.CONSULTATION
+        return value(
+            "document_kind", best, lines[0].span(), "kinds.layout", trust=0.6, doubts=(NOTHING,)
+        )
+    second = weights[ranked[1]] if len(ranked) > 1 else 0.0
+    margin = weights[best] - second
+    doubts = (CLOSE,) if margin < 1.0 else ()
+    return value(
+        "document_kind",
+        best,
+        spans.get(best) or lines[0].span(),
+        "kinds.clues",
+        trust=min(0.99, 0.8 + 0.05 * margin),
+        doubts=doubts,
+        alternatives=ranked[1:2] if doubts else (),
+    )

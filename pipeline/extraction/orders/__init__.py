@@ -1,0 +1,5 @@
+"""Requests for biology, imaging, physiotherapy, nursing and other care."""
+
+from pipeline.extraction.orders.factory import COMPONENT
+
+__all__ = ["COMPONENT"]

@@ -1,0 +1,133 @@
+"""Examinations and care that a paper asks for.
+
+On a request every row of the body is one; in a note only rows of the plan, or rows that ask in so
+many words (« faire », « demande de », « prévoir »).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from pipeline.extraction.conditions.qualifiers import qualify
+from pipeline.extraction.evidence import TextLine, value
+from pipeline.extraction.sections.reading import find_title
+from pipeline.model import Certainty, DocumentKind, Medication, Order, OrderKind
+
+
+@cache
+def _kinds() -> tuple[tuple[OrderKind, re.Pattern[str]], ...]:
+    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
+    return tuple(
+        (OrderKind(kind), re.compile(rf"(?<![a-z0-9'-])(?:{'|'.join(patterns)})"))
+        for kind, patterns in data["kinds"].items()
+    )
+
+
+def order_kind(folded: str) -> OrderKind | None:
+    """The kind of what `folded` asks for, by the earliest word that names one."""
+    found = [
+        (match.start(), kind) for kind, pattern in _kinds() if (match := pattern.search(folded))
+    ]
+    return min(found, key=lambda item: item[0])[1] if found else None
+
+
+_LEAD = re.compile(
+    r"[\s\-•*·>–]*(?:\d{1,2}\s?[.)]\s+)?(?:(?:faire(?: pratiquer| realiser| faire)?|prevoir|demande(?: de| d')?|prescription (?:de |d')|"
+    r"je (?:lui )?(?:prescris|demande)|ordonnance (?:de |d'|pour )|realisation (?:de |d')|programmer|a faire\s?:|"
+    r"priere de (?:realiser|faire|pratiquer)|merci de (?:bien vouloir )?(?:realiser|faire|pratiquer|faire realiser)|"
+    r"au laboratoire|controle)\s*:?\s*)?(?:une?\s+|le\s+|la\s+|les\s+|des\s+|l'|du\s+)?"
+)
+_ASKS = re.compile(
+    r"(?<![a-z])(?:faire|prevoir|demande|demander|je (?:lui )?prescris|je demande|prescription (?:de|d')|ordonnance (?:de|d'|pour)|"
+    r"programmer|a faire|priere de|merci de|realiser|a realiser|a prevoir|bilan a)(?![a-z])"
+)
+_NO_ORDER = re.compile(
+    r"(?:page\s?\d|^\W*\d\s?/\s?\d\W*$|signature|cachet|certificat|confraternellement|cordialement|document\b|"
+    r"^\W*(?:dr|docteur|pr|sage-femme)\b|\bduree\b\s*:|^\W*(?:le|fait)\b.{0,20}\d{4}|urgent\b\W*$|a jeun\W*$|merci\W*$)"
+)
+_RESULT = re.compile(
+    r"[:=]\s*[<>]?\s*\d|\d\s?(?:g/l|mg/l|mmol|µmol|%|g/dl|ui/l|bpm|mmhg)|\b(?:normale?s?|retrouve\w*|montre\w*|revenue?s?|realisee?s?|faite?s?|du \d|le \d|negati\w+|positi\w+)\b"
+)
+
+
+def read_orders(
+    lines: Sequence[TextLine], kind: DocumentKind | None, medications: Sequence[Medication]
+) -> tuple[Order, ...]:
+    """Orders of the body, one a row. Rows that medications were read from are left out."""
+    request = kind is DocumentKind.TEST_REQUEST
+    drug_boxes = {
+        (one.drug.evidence.page, box) for one in medications for box in one.drug.evidence.boxes
+    }
+    orders: list[Order] = []
+    seen: set[str] = set()
+    for line in lines:
+        if line.struck or any(
+            page == line.page and box.intersection(line.box) > 0 for page, box in drug_boxes
+        ):
+            continue
+        order = _order(line, request, kind)
+        if order is not None:
+            text = (order.text.value or order.text.evidence.text).casefold()
+            if text not in seen:
+                seen.add(text)
+                orders.append(order)
+    return tuple(orders)
+
+
+def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | None:
+    if line.section in (
+        "information",
+        "reason",
+        "history",
+        "family",
+        "allergies",
+        "treatment",
+        "lifestyle",
+        "story",
+        "examination",
+        "conclusion",
+        "pregnancy",
+    ):
+        return None
+    if line.section == "tests" and not request:
+        return None
+    folded = line.folded
+    if _NO_ORDER.search(folded):
+        return None
+    title = find_title(line)
+    start = title.end if title is not None else 0
+    asks = title is not None and title.section == "orders" or bool(_ASKS.search(folded))
+    lead = _LEAD.match(folded, start)
+    begin = lead.end() if lead else start
+    end = len(line.text)
+    while end > begin and line.text[end - 1] in " .;:":
+        end -= 1
+    body = folded[begin:end]
+    if not any(character.isalpha() for character in body) or len(body) > 160:
+        return None
+    found = order_kind(body)
+    if found is None:
+        listed = request and line.section in ("orders", "") and re.match(r"\s*[-•*·–]", line.text)
+        if not listed:
+            return None
+        found = OrderKind.OTHER
+    if not request:
+        in_plan = line.section in ("plan", "orders", "prescription") or (
+            line.section == ""
+            and kind in (DocumentKind.PRESCRIPTION, DocumentKind.PRESCRIPTION_BIZONE)
+        )
+        if not (in_plan or asks) or _RESULT.search(body):
+            return None
+        if qualify(folded, begin, end).certainty is Certainty.NEGATED:
+            return None
+    if found is OrderKind.REFERRAL and request and not asks:
+        found = OrderKind.REFERRAL
+    # The row may be long prose around the order: then the order is what stands after the verb.
+    span = line.span(begin, end)
+    return Order(
+        kind=found, text=value("order", span.text, span, f"orders.{found.value}", trust=0.96)
+    )

@@ -1,0 +1,98 @@
+"""From a read document to all that it says: a spaCy pipeline, one component a concern.
+
+The tokens of the spaCy document are the words of the pages; components pass what they find through
+the document's `Context`. Order matters: identity and date come before the sections, which leave
+the letterhead out of what the clinical components read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+
+from spacy.lang.fr import French
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from pipeline.config import Settings
+from pipeline.extraction import (
+    allergies,
+    appointments,
+    certificates,
+    checks,
+    conditions,
+    dates,
+    drugs,
+    identity,
+    kinds,
+    measurements,
+    orders,
+    repair,
+    sections,
+    unread,
+)
+from pipeline.extraction.context import Context, context
+from pipeline.extraction.evidence import document_from_text, text_lines
+from pipeline.model import Document, DocumentKind, Extraction, Patient, State, Value
+
+__all__ = ["COMPONENTS", "document_from_text", "extract", "pipeline"]
+
+COMPONENTS = (
+    repair.COMPONENT,
+    dates.COMPONENT,
+    identity.COMPONENT,
+    sections.COMPONENT,
+    kinds.COMPONENT,
+    measurements.COMPONENT,
+    drugs.COMPONENT,
+    allergies.COMPONENT,
+    conditions.COMPONENT,
+    orders.COMPONENT,
+    certificates.COMPONENT,
+    appointments.COMPONENT,
+    unread.COMPONENT,
+    checks.COMPONENT,
+)
+"""The components in the order in which they run."""
+
+
+@cache
+def pipeline() -> Language:
+    """The pipeline, built once a process."""
+    nlp = French()
+    for name in COMPONENTS:
+        nlp.add_pipe(name)
+    return nlp
+
+
+def extract(document: Document, settings: Settings, today: dt.date | None = None) -> Extraction:
+    """All that `document` says, each value with its evidence and its state.
+
+    Dates after `today` (the current day unless given) are flagged; nothing else depends on it.
+    """
+    nlp = pipeline()
+    lines = text_lines(document)
+    words = [token.word.text for line in lines for token in line.tokens]
+    # Words of patients must not stay in the vocabulary of a process that reads many.
+    with nlp.memory_zone():
+        doc = Doc(nlp.vocab, words=words)
+        doc._.context = Context(lines, settings, today or dt.date.today())
+        found = context(nlp(doc))
+    if found.kind is None:
+        raise ValueError("a document without a single line has no kind")
+    return Extraction(
+        document_id=document.id,
+        kind=found.kind,
+        date=found.date,
+        patient=found.patient,
+        prescriber=found.prescriber,
+        medications=found.medications,
+        measurements=found.measurements,
+        allergies=found.allergies,
+        conditions=found.conditions,
+        orders=found.orders,
+        certificates=found.certificates,
+        appointments=found.appointments,
+        unread=found.unread,
+        sections=found.sections,
+    )

@@ -1,0 +1,52 @@
+"""Rows that only carry the letterhead, the patient block and the dateline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipeline.extraction.evidence import TextLine
+from pipeline.model import Box, Evidence, Patient, Prescriber, Value
+
+_CONTACT = re.compile(
+    r"(?<![a-z])(?:tel\b|telephone|fax\b|rpps|finess|adeli|n° am\b|siret|siren|e-?mail|mail\b|site\b|www\.|"
+    r"conventionne\w*|secteur [12]|secretariat|sur rendez-vous|consultations? sur|diplome\w*|ancien\w* (?:interne|"
+    r"chef|externe)|membre d'une association|cabinet medical|maison de sante|centre de sante|"
+    r"faculte de|membre de|association agreee|en cas d'urgence|carte bancaire|cheque|urgences? :)|@\w"
+)
+
+
+def head_rows(
+    lines: Sequence[TextLine],
+    patient: Patient,
+    prescriber: Prescriber,
+    date: Value[object] | None,
+) -> frozenset[int]:
+    """Numbers of the rows of which every part is taken up by identity, contact or dateline."""
+    sources = [one.evidence for one in patient.names]
+    for one in (
+        patient.sex, patient.birth_date, patient.age, patient.nir, patient.local_id,
+        patient.phone, patient.address, prescriber.name, prescriber.speciality, prescriber.rpps,
+        prescriber.am, prescriber.finess, prescriber.address, prescriber.phone, date,
+    ):  # fmt: skip
+        if one is not None:
+            sources.append(one.evidence)
+    return frozenset(
+        line.number for line in lines if all(_is_head(part, sources) for part in line.parts())
+    )
+
+
+def _is_head(part: TextLine, sources: Sequence[Evidence]) -> bool:
+    if _CONTACT.search(part.folded):
+        return True
+    boxes: set[Box] = set()
+    for source in sources:
+        if source.page == part.page:
+            boxes.update(source.boxes)
+    taken = sum(
+        token.end - token.start
+        for token in part.tokens
+        if any(token.word.box.intersection(box) > 0.5 * token.word.box.area for box in boxes)
+    )
+    letters = len(part.text.replace(" ", ""))
+    return taken >= 0.55 * letters

@@ -16,6 +16,7 @@ from samples.generator.identities import (
     Person,
     Professional,
     person,
+    phone,
     professional,
     spaced_nir,
     unaccented,
@@ -39,6 +40,10 @@ KINDS: dict[Kind, int] = {
 MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
     "octobre", "novembre", "décembre",
+)  # fmt: skip
+ABBREVIATED = (
+    "janv.", "févr.", "mars", "avr.", "mai", "juin",
+    "juil.", "août", "sept.", "oct.", "nov.", "déc.",
 )  # fmt: skip
 WOMENS_HISTORY = ("césarienne", "hystérectomie")
 LAST_DAY = dt.date(2026, 11, 20)
@@ -82,6 +87,9 @@ def _date_words(day: dt.date) -> dict[str, str]:
     return {
         "dmy": day.strftime("%d/%m/%Y"),
         "dots": day.strftime("%d.%m.%Y"),
+        "dashed": day.strftime("%d-%m-%Y"),
+        "short": day.strftime("%d/%m/%y"),
+        "abbr": f"{day.day} {ABBREVIATED[day.month - 1]} {day.year}",
         "long": long_date(day),
     }
 
@@ -269,6 +277,12 @@ def _patient_block(
         stated = True
     if not stated:
         facts["implied"] = ["sex"]
+    if pen.chance(0.12):
+        people = pen.words.people
+        home = f"{pen.rng.choice(people['streets'])}, {pen.rng.choice(people['towns'])}"
+        lines.append(Passage("text", pen.wording("address").format(home)))
+    if pen.chance(0.08):
+        lines.append(Passage("text", pen.wording("phone").format(phone(pen.rng))))
     return tuple(lines), facts
 
 
@@ -280,11 +294,17 @@ def strength_facts(strength: str) -> list[dict[str, Any]]:
     parts = []
     if strength.endswith(("UI/mL", "mg/g")):
         number, unit = strength.split(" ")
-        return [{"value": float(number.replace(",", ".")), "unit": unit}]
+        return [{"value": _number(number), "unit": unit}]
     for part in strength.split("/"):
         number, unit = part.split(" ")
-        parts.append({"value": float(number.replace(",", ".")), "unit": unit})
+        parts.append({"value": _number(number), "unit": unit})
     return parts
+
+
+def _number(text: str) -> float:
+    """A number as written in French; whole ones without a point."""
+    value = float(text.replace(",", "."))
+    return int(value) if value.is_integer() else value
 
 
 def _strength_words(pen: _Pen, strength: str) -> str:
@@ -368,14 +388,39 @@ def _choose_drugs(pen: _Pen, count: int, midwife: bool = False) -> list[Drug]:
 def _prescription(pen: _Pen, who: Professional, facts: dict[str, Any]) -> list[Passage]:
     count = pen.rng.choices((1, 2, 3, 4, 5, 6), weights=(8, 22, 28, 22, 12, 8))[0]
     drugs = _choose_drugs(pen, count, who.midwife)
-    return _prescribed(pen, drugs, facts)
+    lines = _prescribed(pen, drugs, facts)
+    if pen.chance(0.06):
+        kilos = pen.rng.randint(45, 98)
+        facts["measurements"].append({"loinc": "29463-7", "value": kilos, "unit": "kg"})
+        said = pen.wording("weight").format(kilos)
+        lines.insert(0, Passage("measurement", said, ("measurements[0]",)))
+    open_ended = [m for m in facts["medications"] if _open_ended(m)]
+    if len(open_ended) == len(drugs) > 1 and pen.chance(0.6):
+        months = pen.rng.choice((1, 2, 3))
+        for medication in open_ended:
+            medication["expectedSupplyDuration"] = {"value": months, "unit": "mo"}
+        said = pen.wording("common_duration").format(n=months)
+        lines += [Passage("gap", ""), Passage("text", said)]
+    return lines
+
+
+def _open_ended(medication: dict[str, Any]) -> bool:
+    """Whether a line says nothing of how long, so that a duration for all can apply to it."""
+    steps = medication["dosage"]
+    return (
+        "expectedSupplyDuration" not in medication
+        and len(steps) == 1
+        and not steps[0]["asNeeded"]
+        and "boundsDuration" not in steps[0].get("timing", {})
+        and "count" not in steps[0].get("timing", {})
+    )
 
 
 def _bizone(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
     chronic = pen.drugs(chronic=True)
     disease = pen.rng.choice(sorted({drug.chronic for drug in chronic}))
     related = [drug for drug in chronic if drug.chronic == disease]
-    others = [drug for drug in pen.words.drugs if not drug.chronic and not drug.pregnancy]
+    others = [drug for drug in pen.drugs() if not drug.chronic and not drug.pregnancy]
     lines = [Passage("zone", text) for text in pen.words.wording["bizone_ald"]]
     first = pen.rng.sample(related, min(len(related), pen.rng.choice((1, 2, 3))))
     lines += _prescribed(pen, first, facts, ald=True)
@@ -474,7 +519,23 @@ def _note(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
         lines += _prescribed(pen, _choose_drugs(pen, rng.choice((1, 2, 3))), facts)
     if pen.chance(0.35):
         lines.append(_next_visit(pen, facts))
-    return lines
+    return _as_prose(lines) if pen.chance(0.2) else lines
+
+
+def _as_prose(lines: list[Passage]) -> list[Passage]:
+    """The same note written on without new lines, prescriptions apart."""
+    told: list[Passage] = []
+    for line in lines:
+        joins = line.role in ("text", "measurement", "heading")
+        if joins and told and told[-1].role == "text":
+            last = told[-1]
+            stop = " " if last.text.endswith((":", ".")) else ". "
+            told[-1] = Passage("text", last.text + stop + line.text, (*last.facts, *line.facts))
+        elif joins:
+            told.append(Passage("text", line.text, line.facts))
+        else:
+            told.append(line)
+    return told
 
 
 def _next_visit(pen: _Pen, facts: dict[str, Any]) -> Passage:

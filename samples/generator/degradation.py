@@ -146,7 +146,7 @@ def photographed(pixels: Pixels, rng: Random) -> Capture:
     """
     noise = np.random.default_rng(rng.getrandbits(32))
     height, width = pixels.shape[:2]
-    out_width, out_height = 2700, 3600
+    out_width, out_height = (2700, 3600) if height > width else (3600, 2700)
     margin = rng.uniform(0.04, 0.08)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     target = np.array(

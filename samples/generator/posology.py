@@ -91,7 +91,7 @@ def french_number(value: float) -> str:
 
 
 def _quantity(value: float, unit: str) -> dict[str, Any]:
-    return {"value": value, "unit": unit}
+    return {"value": int(value) if float(value).is_integer() else value, "unit": unit}
 
 
 def _daily(frequency: int, moments: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import zxingcpp
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -199,6 +200,9 @@ class Look:
     line_gap: float
     bold_drugs: bool
     stamp: bool
+    barcode: bool
+    form: bool
+    half: bool
     margin: int
 
 
@@ -259,6 +263,8 @@ def write(
         if not word:
             x += hand.size * 0.6
             continue
+        if len(word) > 4 and rng.random() < 0.008:
+            x = _struck_out(sheet, x, y, word, hand, rng)
         size = max(12, round(hand.size * rng.gauss(1.0, 0.03)))
         font = _loaded(hand.font, size)
         left, up, right, down = font.getbbox(word)
@@ -285,6 +291,20 @@ def write(
     box = (start, top, x, bottom)
     sheet.marks.append(Mark(text, box, facts, True))
     return box
+
+
+def _struck_out(sheet: Sheet, x: float, y: float, word: str, hand: Hand, rng: Random) -> float:
+    """A false start of `word`, crossed out; returns where the next word goes."""
+    font = _loaded(hand.font, hand.size)
+    start = word[: rng.randint(2, len(word) - 1)]
+    draw = ImageDraw.Draw(sheet.hand_ink)
+    draw.text((x, y), start, font=font, fill=hand.colour)
+    left, top, right, bottom = draw.textbbox((x, y), start, font=font)
+    for _ in range(rng.randint(1, 3)):
+        height = rng.uniform(top + 0.3 * (bottom - top), top + 0.7 * (bottom - top))
+        ends = (left - 8, height + rng.uniform(-8, 8), right + 8, height + rng.uniform(-8, 8))
+        draw.line(ends, fill=hand.colour, width=5)
+    return float(right) + hand.size * 0.3
 
 
 def _nearest(char: str) -> str:
@@ -377,7 +397,12 @@ def _letterhead(sheet: Sheet, paper: Paper, look: Look, top: int) -> float:
         case "plain":
             y = _stack(sheet, left, top, (*names, *contact, *ids), face)
         case "right-block":
-            y = _stack(sheet, 1500, top, (*names, *ids, *contact), face, bold_first=True)
+            lines = (*names, *ids, *contact)
+            widest = max(
+                face.font().getlength(lines[0]) * 1.5, *map(face.font().getlength, lines[1:])
+            )
+            x = min(1500, right - widest)
+            y = _stack(sheet, x, top, lines, face, bold_first=True)
         case "logo":
             draw = ImageDraw.Draw(sheet.ink)
             draw.ellipse((left, top, left + 190, top + 190), outline=face.colour, width=10)
@@ -411,6 +436,14 @@ def _letterhead(sheet: Sheet, paper: Paper, look: Look, top: int) -> float:
                 anchor="ma",
             )
             y += 20
+        case "group":
+            y1 = _stack(sheet, left, top, (*names, *ids), face, bold_first=True)
+            others = ("Dr Paul-Henri Castaing", "Gynécologie", "Dr Inès Lavergne", "Pédiatrie")
+            y2 = _stack(sheet, right, top, others, face.at(0.8), anchor="ra")
+            y = max(y1, y2) + 10
+            _rule(sheet, y, left, right, face.colour, 2)
+            put(sheet, WIDTH / 2, y + 14, " - ".join(contact), face.at(0.85), anchor="ma")
+            y += 70
         case _:
             raise ValueError(f"unknown letterhead {look.letterhead}")
     return y + 40
@@ -418,7 +451,7 @@ def _letterhead(sheet: Sheet, paper: Paper, look: Look, top: int) -> float:
 
 _LETTERHEADS: dict[Split, tuple[str, ...]] = {
     "development": ("left-right", "centred", "boxed", "band", "plain"),
-    "heldout": ("right-block", "logo", "column", "foot", "left-right"),
+    "heldout": ("right-block", "logo", "column", "foot", "left-right", "group"),
 }
 _PATIENTS: dict[Split, tuple[str, ...]] = {
     "development": ("right", "left", "framed", "left"),
@@ -458,6 +491,9 @@ def look(rng: Random, split: Split, writing: Writing) -> Look:
         line_gap=rng.uniform(1.35, 1.75),
         bold_drugs=rng.random() < 0.5 and writing == "printed",
         stamp=rng.random() < 0.35,
+        barcode=rng.random() < 0.15 and writing in ("printed", "mixed"),
+        form=rng.random() < 0.4 and writing == "mixed",
+        half=rng.random() < 0.3,
         margin=millimetres(rng.uniform(14, 24)),
     )  # fmt: skip
 
@@ -496,6 +532,14 @@ def _lines_on(sheet: Sheet, kind: str) -> None:
     else:
         x = millimetres(28)
         draw.line((x, 0, x, HEIGHT), fill=(235, 170, 180), width=3)
+
+
+def _barcode(sheet: Sheet, x: float, y: float, paper: Paper) -> float:
+    """The RPPS number as Code 128, as prescription blanks carry it."""
+    code = zxingcpp.create_barcode(paper.prescriber.rpps, zxingcpp.BarcodeFormat.Code128)
+    bars = Image.fromarray(np.array(code.to_image(scale=3))).convert("RGB").resize((520, 110))
+    sheet.ink.paste(bars, (round(x), round(y)))
+    return y + 150
 
 
 class _Writer:
@@ -539,6 +583,8 @@ class _Writer:
             self.y += 30
         else:
             self.y = _letterhead(sheet, paper, look, top)
+            if look.barcode:
+                self.y = _barcode(sheet, look.margin, self.y, paper)
 
     def _measure(self, text: str) -> float:
         if self.by_hand:
@@ -599,6 +645,9 @@ class _Writer:
         if kind == "ruled":
             _rule(self.sheet, self.y - 16, look.margin, WIDTH - look.margin, (120, 120, 120), 2)
         for passage in lines:
+            if look.form and " : " in passage.text:
+                self._filled_in(passage, x)
+                continue
             self.line(
                 passage.text, 0, passage.facts, x=x, bold=kind == "framed" and passage is lines[0]
             )
@@ -607,6 +656,18 @@ class _Writer:
         if kind == "framed" and not self.by_hand:
             _box(self.sheet, (x - 40, start - 25, WIDTH - look.margin + 30, self.y + 15))
         self.y += 50
+
+    def _filled_in(self, passage: Passage, x: float) -> None:
+        """A printed label with a dotted line, filled in by hand."""
+        look, sheet = self.look, self.sheet
+        label, _, value = passage.text.partition(" : ")
+        below = self.y + look.hand.pitch * 0.62
+        box = put(sheet, x, below, f"{label} :", look.body, anchor="ls")
+        end = min(WIDTH - look.margin, max(box[2] + 700, box[2] + hand_width(value, look.hand)))
+        for dot in range(round(box[2]) + 20, round(end), 18):
+            ImageDraw.Draw(sheet.ink).ellipse((dot, below + 2, dot + 4, below + 6), fill=(90,) * 3)
+        write(sheet, box[2] + 30, self.y, value, look.hand, self.rng, passage.facts)
+        self.y += look.hand.pitch
 
     def dateline(self, beside: bool) -> None:
         text = self.paper.dateline
@@ -836,8 +897,15 @@ def render(
     writer.close()
     if len(writer.sheets) > 1:
         writer.number_pages(continued)
+    height = HEIGHT
+    if drawn.half and len(writer.sheets) == 1 and drawn.letterhead != "foot":
+        # Half a sheet: what practices cut or buy as A5, laid lengthwise.
+        height = HEIGHT // 2 if writer.y < HEIGHT // 2 - 400 else HEIGHT
     return [
-        Rendered(sheet.pixels(rng), tuple(_with_prescriber(mark, paper) for mark in sheet.marks))
+        Rendered(
+            np.ascontiguousarray(sheet.pixels(rng)[:height]),
+            tuple(_with_prescriber(mark, paper) for mark in sheet.marks),
+        )
         for sheet in writer.sheets
     ]
 

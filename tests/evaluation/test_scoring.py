@@ -44,7 +44,7 @@ def perfect(facts: list[Json], state: str = "sure") -> list[Json]:
 
 @pytest.mark.parametrize("split", ["development", "heldout"])
 def test_what_a_perfect_reader_presents_is_all_right(split: Split) -> None:
-    facts = documents(split, 150)
+    facts = documents(split, 300)
     report = scored(facts, perfect(facts))
     for kind in ("medication", *LEAVES):
         tally = report.overall(kind)

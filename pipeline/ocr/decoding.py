@@ -130,8 +130,8 @@ class Hypothesis:
 class Weights:
     """How much the language model counts (`model`), what a symbol more is worth (`length`)."""
 
-    model: float = 0.45
-    length: float = 0.9
+    model: float = 0.8
+    length: float = 2.2
 
 
 def greedy(log_probs: LogProbs) -> str:
@@ -152,8 +152,8 @@ def beam_search(
     log_probs: LogProbs,
     model: LanguageModel,
     weights: Weights = Weights(),
-    width: int = 12,
-    floor: float = -7.0,
+    width: int = 16,
+    floor: float = -8.0,
     reach: float = 14.0,
 ) -> list[Hypothesis]:
     """The best readings of a line, best first.

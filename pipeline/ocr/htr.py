@@ -130,20 +130,33 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A line as read, with the lattice that later steps may score against.
+class Lattice:
+    """What the network sees in a line image of `width` pixels.
 
     `log_probs` is (time, classes); time step t covers columns `t · columns − offset` onwards of
     the line image.
     """
 
+    log_probs: LogProbs
+    columns: float
+    offset: float
+    width: int
+
+    def column(self, step: float) -> float:
+        """The column of the line image where a time step begins, within the image."""
+        return min(max(step * self.columns - self.offset, 0.0), float(self.width))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A line as read, with the lattice and the words' places on it, for later steps to score
+    against. `decoded` and `greedy` mark struck words with `STRUCK`."""
+
     transcription: Transcription
     greedy: str
     decoded: str
-    log_probs: LogProbs
+    lattice: Lattice
     slots: tuple[Slot, ...]
-    columns: float
-    offset: float
 
 
 class HandwritingRecogniser:
@@ -174,9 +187,8 @@ class HandwritingRecogniser:
         known = word_lexicon(tuple(lexicon)) if lexicon else None
         return tuple(self.read(line, known).transcription for line in lines)
 
-    def posteriors(self, grey: Pixels) -> tuple[LogProbs, float, float]:
-        """Log posteriors (time, classes) of a line image, image columns per time step, and the
-        image column offset of the first."""
+    def look(self, grey: Pixels) -> Lattice:
+        """What the network sees in one grey line image, dark ink on light paper."""
         ink = fitted(ink_of(grey))
         stretch = (ink.shape[1] - 2 * SIDE) / grey.shape[1]
         values = network_input(ink[:, :LONGEST])
@@ -184,7 +196,9 @@ class HandwritingRecogniser:
         (probabilities,) = self._session.run(None, {"x": block})
         log_probs = np.log(np.maximum(probabilities[0], 1e-9)) / self.calibration.temperature
         log_probs -= np.logaddexp.reduce(log_probs, axis=-1, keepdims=True)
-        return log_probs.astype(np.float32), DOWNSAMPLING / stretch, SIDE / stretch
+        return Lattice(
+            log_probs.astype(np.float32), DOWNSAMPLING / stretch, SIDE / stretch, grey.shape[1]
+        )
 
     def decode(self, log_probs: LogProbs) -> list[Hypothesis]:
         """Readings of a line with the language model, best first."""
@@ -192,28 +206,22 @@ class HandwritingRecogniser:
 
     def read(self, grey: Pixels, lexicon: Lexicon | None = None) -> Reading:
         """Reads one grey line image, dark ink on light paper."""
-        log_probs, columns, offset = self.posteriors(grey)
-        hypotheses = self.decode(log_probs)
-        slots = slots_of(log_probs, hypotheses)
-        width = grey.shape[1]
-        words = []
-        for slot in slots:
-            start = min(max(slot.start * columns - offset, 0.0), width - 1.0)
-            end = min(max(slot.end * columns - offset, start + 1.0), float(width))
-            words.append(self._span(log_probs, slot, start, end, lexicon))
+        return self.interpret(self.look(grey), lexicon)
+
+    def interpret(self, lattice: Lattice, lexicon: Lexicon | None = None) -> Reading:
+        """Words, confidences and alternatives of a line that the network has seen."""
+        hypotheses = self.decode(lattice.log_probs)
+        slots = slots_of(lattice.log_probs, hypotheses)
         return Reading(
-            Transcription(tuple(words)),
-            greedy(log_probs),
+            Transcription(tuple(self._span(lattice, slot, lexicon) for slot in slots)),
+            greedy(lattice.log_probs),
             hypotheses[0].text if hypotheses else "",
-            log_probs,
+            lattice,
             slots,
-            columns,
-            offset,
         )
 
-    def _span(
-        self, log_probs: LogProbs, slot: Slot, start: float, end: float, lexicon: Lexicon | None
-    ) -> Span:
+    def _span(self, lattice: Lattice, slot: Slot, lexicon: Lexicon | None) -> Span:
+        log_probs = lattice.log_probs
         confidence = self.calibration.word(word_features(log_probs, slot, self.model))
         kept = [place for place, symbol in enumerate(slot.text) if symbol != STRUCK]
         text = "".join(slot.text[place] for place in kept)
@@ -230,8 +238,8 @@ class HandwritingRecogniser:
                 alternatives = list(name.candidates) + alternatives
         return Span(
             text=text,
-            start=start,
-            end=end,
+            start=lattice.column(slot.start),
+            end=lattice.column(slot.end),
             confidence=confidence if len(kept) == len(slot.text) or not kept else 0.0,
             characters=tuple(shown[place] for place in kept),
             alternatives=tuple(alternatives),

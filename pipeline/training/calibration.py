@@ -124,7 +124,7 @@ def lattices(
 ) -> Lattices:
     """Posteriors of the rows of a folder that `keep` wants."""
     return [
-        (row, engine.posteriors(grey_image(row.file))[0]) for row in truths(folder) if keep(row)
+        (row, engine.look(grey_image(row.file)).log_probs) for row in truths(folder) if keep(row)
     ]
 
 

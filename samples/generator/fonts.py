@@ -65,9 +65,9 @@ def _converted(package: str, folder: Path) -> list[Path]:
         name = f"{package}-latin-{weight}-normal.woff"
         source = folder / "node_modules" / "@fontsource" / package / "files" / name
         if not target.exists() and source.exists():
-            font = TTFont(source)
-            font.flavor = None
-            font.save(target)
+            with TTFont(source) as font:
+                font.flavor = None
+                font.save(target)
         if target.exists():
             made.append(target)
     return made
@@ -110,4 +110,5 @@ def printed_fonts() -> list[Path]:
 @functools.cache
 def glyphs(font: Path) -> frozenset[str]:
     """The characters that a font can draw."""
-    return frozenset(map(chr, TTFont(font, lazy=True).getBestCmap()))
+    with TTFont(font, lazy=True) as opened:
+        return frozenset(map(chr, opened.getBestCmap()))

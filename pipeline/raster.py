@@ -56,7 +56,8 @@ class Prepared:
     """An upright, straight, evenly lit page ready to be read.
 
     `grey` is (height, width) uint8, dark ink on light paper, at `dpi`; `transform` leads back to
-    the original raster of `size`. `zones` (barcodes, stamps) are in original pixels.
+    the original raster of `size`. `zones` (barcodes, stamps) are in original pixels. Where
+    `rotation_sure` is false the page may be upside down: read it both ways.
     """
 
     grey: Pixels
@@ -69,3 +70,4 @@ class Prepared:
     fingerprint: str
     zones: tuple[Zone, ...] = ()
     steps: tuple[Step, ...] = ()
+    rotation_sure: bool = True

@@ -37,3 +37,15 @@ def mask(dark: Pixels) -> Pixels:
     level = cv2.threshold(stained, 0, 255, cv2.THRESH_OTSU)[0] if stained.size else _STAIN
     level = min(max(0.75 * float(level), 28.0), 80.0)
     return np.asarray(cv2.threshold(dark, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def without_rules(ink: Pixels) -> Pixels:
+    """The mask without ruled or squared lines, frames and table lines of a straight page."""
+    height, width = ink.shape
+    across = cv2.getStructuringElement(cv2.MORPH_RECT, (max(width // 12, 3), 1))
+    down = cv2.getStructuringElement(cv2.MORPH_RECT, (1, max(height // 18, 3)))
+    rules = cv2.bitwise_or(
+        cv2.morphologyEx(ink, cv2.MORPH_OPEN, across), cv2.morphologyEx(ink, cv2.MORPH_OPEN, down)
+    )
+    rules = cv2.dilate(rules, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.bitwise_and(ink, cv2.bitwise_not(rules)), np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import zxingcpp
 
 from pipeline.model import Box, Zone, ZoneKind
@@ -12,6 +14,13 @@ _FORMATS = (
     | zxingcpp.BarcodeFormat.DataMatrix
     | zxingcpp.BarcodeFormat.Code128
 )
+
+
+def may_hold_barcode(mask: Pixels) -> bool:
+    """Whether some 6 mm square of the ink mask of a page at about 100 dpi is as densely inked
+    and as mixed as a code is and running text is not: looking for codes costs too much."""
+    density = cv2.blur(mask, (24, 24))
+    return bool((cv2.inRange(density, 84, 200) > 0).any())
 
 
 def barcodes(grey: Pixels) -> tuple[Zone, ...]:
@@ -36,3 +45,54 @@ def _box(position: zxingcpp.Position) -> Box:
         width=max(corner.x for corner in corners) - x,
         height=max(corner.y for corner in corners) - y,
     )
+
+
+def stamps(colours: Pixels | None, mask: Pixels) -> tuple[Zone, ...]:
+    """Stamps: round ones in any ink, framed ones in coloured ink.
+
+    `mask` is the ink of a page at about 100 dpi, `colours` the same page in RGB where it has
+    colour. Coloured handwriting has no frame around it and is left out.
+    """
+    found = _framed(mask, only_round=True)
+    if colours is not None:
+        found += _framed(_coloured_ink(colours), only_round=False)
+    kept: list[Box] = []
+    for box in sorted(found, key=lambda box: -box.area):
+        if all(box.intersection(other) < 0.5 * box.area for other in kept):
+            kept.append(box)
+    return tuple(Zone(kind=ZoneKind.STAMP, box=box, confidence=0.8) for box in kept)
+
+
+def _coloured_ink(colours: Pixels) -> Pixels:
+    """255 where the ink has a colour of its own once the light's colour is taken off."""
+    planes = colours.reshape(-1, 3).astype(np.float32)
+    paper = np.percentile(planes[::7], 80, axis=0)
+    balanced = np.clip(planes / np.maximum(paper, 1.0), 0.0, 1.0)
+    chroma = balanced.max(axis=1) - balanced.min(axis=1)
+    ink = (chroma > 0.18).astype(np.uint8).reshape(colours.shape[:2]) * np.uint8(255)
+    return np.asarray(cv2.medianBlur(ink, 3), np.uint8)
+
+
+def _framed(ink: Pixels, *, only_round: bool) -> list[Box]:
+    """Boxes of marks the size of a stamp (12 to 80 mm) with ink all around their outline."""
+    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found: list[Box] = []
+    for contour in contours:
+        x, y, width, height = cv2.boundingRect(contour)
+        if min(width, height) < 47 or max(width, height) > 315:
+            continue
+        hull = cv2.convexHull(contour)
+        area = cv2.contourArea(hull)
+        # how much of the way around runs on the hull itself
+        distances = [
+            cv2.pointPolygonTest(hull, (float(point[0]), float(point[1])), True)
+            for point in contour.reshape(-1, 2)[:: max(len(contour) // 120, 1)]
+        ]
+        on_hull = float(np.mean(np.array(distances) < 3.0))
+        ellipse = area / (np.pi / 4 * width * height)
+        is_round = abs(ellipse - 1.0) < 0.08 and 0.6 < width / height < 1.7
+        is_rectangle = area > 0.88 * width * height
+        if on_hull > 0.85 and (is_round or (is_rectangle and not only_round)):
+            found.append(Box(x=x, y=y, width=width, height=height))
+    return found

@@ -17,6 +17,7 @@ import io
 import json
 import re
 import sqlite3
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -279,9 +280,29 @@ def _entries(products: Iterable[_Product]) -> dict[tuple[str, str], list[_Produc
     return groups
 
 
-def _aliases(kind: str, name: str, members: Iterable[_Product]) -> set[str]:
+def _family_words(groups: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """First words that stand for a brand by themselves (`MAALOX`, `MAGNE`).
+
+    A word that begins many brands (`VITAMINE`, `EXTRAIT`) names none of them.
+    """
+    counts = Counter(name.split()[0] for kind, name in groups if kind == "brand" and " " in name)
+    substances = {
+        name.split("/")[0].split()[0] for kind, name in groups if kind == "substance" and name
+    }
+    return frozenset(
+        word
+        for word, count in counts.items()
+        if count <= 6 and len(word) >= 5 and word.isalpha() and word not in substances
+    )
+
+
+def _aliases(
+    kind: str, name: str, members: Iterable[_Product], families: frozenset[str]
+) -> set[str]:
     """Folded names under which an entry may be written."""
     found = {name}
+    if kind == "brand" and name.split()[0] in families:
+        found.add(name.split()[0])
     for product in members:
         full = fold_name(product.name)
         bare = without_laboratory(full)
@@ -300,6 +321,7 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
     by_substances: dict[str, list[_Product]] = defaultdict(list)
     for product in everything:
         by_substances["/".join(product.substances)].append(product)
+    families = _family_words(groups)
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -320,7 +342,7 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
                 "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     number,
-                    name.upper(),
+                    _displayed(name, members),
                     kind,
                     json.dumps(_common(product.substances for product in described)),
                     json.dumps(_ranked(product.atc for product in described)),
@@ -330,7 +352,7 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
                     any(product.marketed for product in described),
                 ),
             )
-            aliases = sorted(_aliases(kind, name, members))
+            aliases = sorted(_aliases(kind, name, members, families))
             names += len(aliases)
             store.executemany(
                 "INSERT OR IGNORE INTO alias VALUES (?, ?)", [(one, number) for one in aliases]
@@ -357,6 +379,16 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
         store.execute("VACUUM")
     partial.replace(target)
     return len(groups), names
+
+
+def _displayed(name: str, members: Iterable[_Product]) -> str:
+    """The name as products write it (`DIFFU-K`), without accents."""
+    for product in members:
+        plain = unicodedata.normalize("NFD", product.name.upper())
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
+        if fold_name(plain) == name:
+            return plain
+    return name.upper()
 
 
 def _ranked(values: Iterable[str]) -> list[str]:

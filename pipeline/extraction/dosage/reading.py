@@ -311,6 +311,8 @@ class _Reader:
                 self.step.event = element.text
             case Instruction():
                 self.step.instructions.append(element.text)
+                if element.text == "IV lente":
+                    self.step.route = self.step.route or "intraveineuse"
             case Route():
                 self.step.route = element.name
             case Site():

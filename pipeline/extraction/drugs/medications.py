@@ -197,7 +197,7 @@ def _brand_in_brackets(line: TextLine, mentions: list[Mention]) -> list[Mention]
 def _is_reason(line: TextLine, start: int, end: int) -> bool:
     """Whether a medicine is only named in a complaint ("non calmée par le paracétamol")."""
     text = line.folded[start:end]
-    return bool(re.search(r"\b(?:si|en cas)\b", text)) or not re.search(r"\b(?:relais|puis)\b", text)
+    return bool(re.search(r"\b(?:si|en cas|calm\w*|soulag\w*|malgre|insuffisan\w*)\b", text))
 
 
 def _denied(line: TextLine, mention: Mention) -> bool:
@@ -264,6 +264,9 @@ def _unlisted(
     if row[0].text in words_of("no_name", "words"):
         return None
     start = row[0].start
+    denied = line.folded
+    if any(re.search(rf"\b{re.escape(w)}\b", denied) for w in phrases_of("negated", "before")):
+        return None
     size = _name_size(line, row)
     if size == 0:
         return None

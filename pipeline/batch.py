@@ -455,6 +455,7 @@ def _workers(count: int, scratch: Path) -> Iterator[Client]:
                 protocol="tls://",
                 security=Security.temporary(),
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 memory_limit=0,
                 local_directory=str(scratch),
                 silence_logs=logging.CRITICAL,

@@ -18,7 +18,7 @@ from pipeline.fhir.elements import (
     human_name,
 )
 from pipeline.fhir.paper import Paper, is_read, machine_read
-from pipeline.model import Patient, Prescriber, Step, Value
+from pipeline.model import Patient, Prescriber, Sex, Step, Value
 
 PROVISIONAL = extension(
     systems.IDENTITY_RELIABILITY,
@@ -39,18 +39,16 @@ def patient(paper: Paper, read: Patient) -> Json:
     """
     identifiers = [paper.identifier("patient")]
     if read.nir is not None:
-        identifiers.append(
-            _identifier(
-                paper, read.nir, systems.NIR, use="official",
-                type=concept(coding(f"{systems.TERMINOLOGY}/v2-0203", "NH")),
-            )
-        )  # fmt: skip
+        # FR Core 2.2.0 has two slices for the type NH, told apart by nothing else: a coded type
+        # matches both, which validators refuse. The system says what the number is.
+        kind = concept(text="Numéro de sécurité sociale (NIR)")
+        identifiers.append(_identifier(paper, read.nir, systems.NIR, use="official", type=kind))
     if read.local_id is not None:
-        kind = coding(f"{systems.TERMINOLOGY}/v2-0203", "PI", "Patient internal identifier")
+        kind = concept(
+            coding(f"{systems.TERMINOLOGY}/v2-0203", "PI", "Patient internal identifier")
+        )
         identifiers.append(
-            _identifier(
-                paper, read.local_id, systems.LOCAL_PATIENT_NAMES, use="usual", type=concept(kind)
-            )
+            _identifier(paper, read.local_id, systems.LOCAL_PATIENT_NAMES, use="usual", type=kind)
         )
     resource: Json = {
         "resourceType": "Patient",
@@ -63,6 +61,8 @@ def patient(paper: Paper, read: Patient) -> Json:
     resource |= _contacts(paper, read.phone, read.address)
     if read.sex is not None:
         resource |= paper.primitive("gender", read.sex, lambda sex: sex.value, "Code")
+        # The required value set has a code of its own for what is not known.
+        resource.setdefault("gender", Sex.UNKNOWN.value)
     if read.birth_date is not None:
         resource |= paper.primitive("birthDate", read.birth_date, date, "Date")
     return resource

@@ -273,6 +273,10 @@ def _holder_problems(node: Node) -> Iterator[Problem]:
         if state != "unread":
             yield Problem("evidence", node.path, "a read value that is absent")
         return
+    if holder.name == "_gender" and state == "unread":
+        if _primitive_of(holder) != "unknown":
+            yield Problem("evidence", node.path, "an unread element with a value")
+        return
     if absent != (state == "unread"):
         yield Problem("evidence", node.path, "the state and the absence do not agree")
     if holder.name.startswith("_"):

@@ -360,9 +360,11 @@ def _store(resource: Json, path: Path, new: Any) -> None:
         raise BadDecision("Le chemin du champ ne mène pas à un élément.")
     old = holder.get(last)
     holder.pop(f"_{last}", None)
+    for choice in ("value", "effective"):
+        if last.startswith(choice):
+            for name in [n for n in holder if n.lstrip("_").startswith(choice)]:
+                del holder[name]
     if last.startswith("value"):
-        for name in [n for n in holder if n.lstrip("_").startswith("value")]:
-            del holder[name]
         holder.pop("dataAbsentReason", None)
     if isinstance(old, dict) and "div" in old and isinstance(new, str):
         holder[last] = narrative(new)

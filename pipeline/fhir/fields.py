@@ -2,7 +2,8 @@
 
 A field is named `fullUrl#path`, where the path is the FHIRPath of the element inside its
 resource in the names that JSON uses: `urn:uuid:…#component[0].valueQuantity`. An unread
-measurement has its marks on `dataAbsentReason`; its field is still the value's.
+measurement has its marks on `dataAbsentReason`, an unread date of one on `effectivePeriod`; their
+fields are still `value…` and `effectiveDateTime`.
 """
 
 from __future__ import annotations
@@ -107,12 +108,15 @@ def _field(url: str, resource: Json, path: Path, element: Json) -> Field:
     if last == "dataAbsentReason":
         path = (*path[:-1], expected_value(resource, path))
         value = None
+    elif last == "effectivePeriod":
+        path = (*path[:-1], "effectiveDateTime")
+        value = None
     elif isinstance(last, str) and last.startswith("_"):
         path = (*path[:-1], last[1:])
         value = lookup(resource, path)
     else:
         value = {name: part for name, part in element.items() if name != "extension"}
-    if any(e["url"] == systems.ABSENT for e in extensions):
+    if state == State.UNREAD:
         value = None
     return Field(
         url=url,

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.fhir import systems
 from pipeline.fhir.elements import (
     Json,
+    absent,
     clean,
     coded,
     coding,
@@ -172,26 +173,21 @@ def allergy(paper: Paper, read: Allergy, key: str) -> Json:
 
 def observation(paper: Paper, read: Measurement, key: str) -> Json:
     """A measurement; a vital sign claims its R4 and FR Core profiles."""
-    profiles: tuple[str, ...] = ()
+    when = effective(paper, read.date)
     category: Json = {}
-    if read.code.code in systems.VITAL_SIGNS and read.code.system == systems.LOINC:
-        base, french = systems.VITAL_SIGNS[read.code.code]
-        profiles = (
-            f"http://hl7.org/fhir/StructureDefinition/{base}",
-            f"{systems.FR_CORE}/fr-core-observation-{french}",
-        )
+    if _is_vital(read.code):
         kind = coding(f"{systems.TERMINOLOGY}/observation-category", "vital-signs", "Vital Signs")
         category = {"category": [concept(kind)]}
     resource: Json = {
         "resourceType": "Observation",
-        **machine_read(*profiles),
+        **machine_read(*vital_sign_profiles(coded((read.code,)), when)),
         "identifier": [paper.identifier(key)],
         "status": "preliminary",
         **category,
         "code": coded((read.code,)),
         **paper.subject(),
         **paper.encounter(),
-        **_effective(paper, read.date),
+        **when,
         **paper.by("performer", many=True),
         **_measured(paper, read),
     }
@@ -204,15 +200,43 @@ def observation(paper: Paper, read: Measurement, key: str) -> Json:
     return resource
 
 
+def _is_vital(code: Code) -> bool:
+    return code.system == systems.LOINC and code.code in systems.VITAL_SIGNS
+
+
+def vital_sign_profiles(code: Json, observation: Json) -> list[str]:
+    """Profiles that an Observation of `code` can claim; none when it is no vital sign.
+
+    The R4 profiles' vs-1 is false for anything but a dateTime in the validators at hand, so
+    that an undated vital sign claims FR Core's alone.
+    """
+    for one in code.get("coding", ()):
+        if one.get("system") == systems.LOINC and one.get("code") in systems.VITAL_SIGNS:
+            base, french = systems.VITAL_SIGNS[one["code"]]
+            profiles = [f"{systems.FR_CORE}/fr-core-observation-{french}"]
+            if "effectiveDateTime" in observation:
+                profiles.insert(0, f"http://hl7.org/fhir/StructureDefinition/{base}")
+            return profiles
+    return []
+
+
 def age(paper: Paper, value: Value[Quantity]) -> Json:
     """The age that the paper gives, which no birth date follows from."""
     return observation(paper, AGE.model_copy(update={"value": value}), "age")
 
 
-def _effective(paper: Paper, own: Value[dt.date] | None) -> Json:
-    if own is None:
-        return paper.dated("effectiveDateTime")
-    return paper.primitive("effectiveDateTime", own, date, "DateTime")
+def effective(paper: Paper, own: Value[dt.date] | None = None) -> Json:
+    """When a measurement was made: its own date, else the paper's.
+
+    An unknown date is a period that says so: vs-1 refuses a dateTime without a day.
+    """
+    if own is not None and own.value is not None:
+        return paper.primitive("effectiveDateTime", own, date, "DateTime")
+    if own is not None:
+        return {"effectivePeriod": {"extension": paper.marks(own)}}
+    if paper.day is None:
+        return {"effectivePeriod": {"extension": [absent()]}}
+    return {"effectiveDateTime": paper.day}
 
 
 def _measured(paper: Paper, read: Measurement) -> Json:
@@ -297,7 +321,7 @@ def certificate(paper: Paper, read: Certificate, key: str) -> Json:
         "code": concept(coding(systems.CERTIFICATE, read.kind, title)),
         **paper.subject(),
         **paper.encounter(),
-        **paper.dated("effectiveDateTime"),
+        **effective(paper),
         **paper.by("performer", many=True),
         **value_element(paper, read.text),
         **({"component": days} if days else {}),
@@ -316,6 +340,6 @@ def long_term_condition(paper: Paper, value: Value[bool], key: str) -> Json:
         ),
         **paper.subject(),
         **paper.encounter(),
-        **paper.dated("effectiveDateTime"),
+        **effective(paper),
         **value_element(paper, value),
     }

@@ -18,6 +18,7 @@ from pipeline.fhir.checking import ensure_sound
 from pipeline.fhir.deciding import CLINICAL, Ledger, apply_all, decision_extension
 from pipeline.fhir.elements import Json, absent, clean, coding, concept, extension, instant
 from pipeline.fhir.fields import fields, resource_fields
+from pipeline.fhir.statements import vital_sign_profiles
 from pipeline.fhir.transactions import entry
 from pipeline.model import Certainty, Decision, DecisionAction, DocumentKind, MedicationAction
 
@@ -175,6 +176,9 @@ class _Document:
         for resource in self.resources.values():
             for name in _DATES.get(resource["resourceType"], ()):
                 self._put_date(resource, name)
+            if self.day and _is_only_absent(resource.get("effectivePeriod")):
+                del resource["effectivePeriod"]
+                resource["effectiveDateTime"] = self.day
             if resource["resourceType"] == "Encounter":
                 for name in ("start", "end"):
                     self._put_date(resource["period"], name)
@@ -193,10 +197,12 @@ class _Document:
             return
         holder.pop(name, None)
         holder.pop(f"_{name}", None)
-        if self.day is None:
-            holder[f"_{name}"] = {"extension": [absent()]}
-        else:
+        if self.day is not None:
             holder[name] = self.day
+        elif name == "effectiveDateTime":
+            holder["effectivePeriod"] = {"extension": [absent()]}
+        else:
+            holder[f"_{name}"] = {"extension": [absent()]}
 
     def _copy_kind(self) -> None:
         if self.kind is None:
@@ -264,6 +270,9 @@ class _Document:
         match resource["resourceType"]:
             case "Observation":
                 resource["status"] = "final"
+                profiles = vital_sign_profiles(resource["code"], resource)
+                if profiles:
+                    resource.setdefault("meta", {})["profile"] = profiles
             case "Composition":
                 resource["status"] = "final"
                 resource["attester"] = [
@@ -465,6 +474,13 @@ def _length(duration: Json) -> Decimal | None:
     if "value" not in duration or duration.get("code") not in _DAYS:
         return None
     return Decimal(duration["value"]) * _DAYS[duration["code"]]
+
+
+def _is_only_absent(element: Json | None) -> bool:
+    """Whether an element only says that it is absent, with no evidence of its own."""
+    return element is not None and [e["url"] for e in element.get("extension", ())] == [
+        systems.ABSENT
+    ]
 
 
 def _kind(composition: Json) -> DocumentKind | None:

@@ -30,13 +30,12 @@ from pipeline.fhir.serialising import dumps
 from pipeline.intake.inbox import Listing, list_inbox, read
 from pipeline.intake.scanning import inspect
 from pipeline.intake.splitting import split
-from pipeline.model import Document, Scan
+from pipeline.model import Document, Extraction, Scan
 from pipeline.reporting.page import render
 from pipeline.reporting.summary import Summary, Waiting, as_json, summarise
 from pipeline.runner import (
     DRAFTING_ROOMS,
     READING_ROOMS,
-    DocumentResult,
     PageResult,
     code_version,
     draft_from_document,
@@ -348,8 +347,9 @@ class _Work:
             if self._tries[task] < self._settings.attempts:
                 return [task]
             known = PageCrashed()
-        # The class of an exception says what broke without repeating what was on the page.
-        detail = "" if isinstance(error, RepriseError) else _name(error)
+        # A class or our own notes say what broke without repeating what was on the page.
+        notes = getattr(error, "__notes__", ())
+        detail = "\n".join(notes) if isinstance(error, RepriseError) else _name(error)
         if isinstance(task, _PageTask):
             return self._page_failed(task, known, detail)
         self._document_failed(task, known, detail)
@@ -406,10 +406,10 @@ class _Work:
             draft_path(self._out, document_id).unlink(missing_ok=True)
         return [_DocumentTask(document) for document in result.documents]
 
-    def _drafted(self, task: _DocumentTask, result: DocumentResult) -> None:
-        text = dumps(result.bundle, indent=1) + "\n"
-        write_atomically(draft_path(self._out, task.document.id), text.encode())
-        self._ledger.document_done(task.document, result.extraction, self._drafts)
+    def _drafted(self, task: _DocumentTask, result: _Drafted) -> None:
+        write_atomically(draft_path(self._out, task.document.id), result.bundle.encode())
+        extraction = Extraction.model_validate_json(result.extraction)
+        self._ledger.document_done(task.document, extraction, self._drafts)
         self._documents += 1
 
     def _document_failed(self, task: _DocumentTask, error: RepriseError, detail: str) -> None:
@@ -430,8 +430,20 @@ def _read_page_at(
     return page_from_scan(path.read_bytes(), scan, number, settings, keep_intermediate)
 
 
-def _draft_document_at(path: Path, document: Document, settings: Settings) -> DocumentResult:
-    return draft_from_document(document, path.read_bytes(), settings)
+@dataclass(frozen=True)
+class _Drafted:
+    """A document's result as JSON texts: types of ours with parameters do not pickle as such."""
+
+    extraction: str
+    bundle: str
+
+
+def _draft_document_at(path: Path, document: Document, settings: Settings) -> _Drafted:
+    result = draft_from_document(document, path.read_bytes(), settings)
+    return _Drafted(
+        extraction=result.extraction.model_dump_json(exclude_defaults=True),
+        bundle=dumps(result.bundle, indent=1) + "\n",
+    )
 
 
 @contextmanager

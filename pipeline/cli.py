@@ -6,16 +6,27 @@ Exit statuses: 0 done; 2 the command cannot be carried out; 3 done, with somethi
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline import __version__
 from pipeline.config import Settings
-from pipeline.errors import InputError, RepriseError, UsageError
+from pipeline.errors import (
+    BundleError,
+    InputError,
+    ReimportError,
+    RepriseError,
+    SetupError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from pipeline.reimport.authentication import Authentication
 
 # Verbs import their rooms when they run: `reprise --help` and each worker stay quick and small.
 
@@ -150,6 +161,293 @@ def separator(
 
     out.write_bytes(separator_pdf())
     typer.echo(f"Feuille de séparation : {out}")
+
+
+@app.command()
+def evaluate(
+    bundles: Annotated[Path, typer.Argument(help="Dossier des brouillons, ou de sortie.")],
+    truth: Annotated[Path, typer.Argument(help="Dossier de la vérité de terrain.")],
+    json_out: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Écrit les chiffres en JSON.")
+    ] = None,
+) -> None:
+    """Note les brouillons contre la vérité : rappel, précision, erreurs silencieuses."""
+    from pipeline import terminal
+    from pipeline.evaluation.scoring import evaluate as score
+    from pipeline.evaluation.tables import tables
+
+    report = score(bundles, truth)
+    if json_out != "-":
+        terminal.console.print(tables(report))
+    if json_out is not None:
+        _write_json(json_out, report.as_json())
+
+
+@app.command()
+def evaluate_handwriting(
+    folder: Annotated[Path, typer.Argument(help="Dossier avec lines.tsv et ses images.")],
+    json_out: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Écrit les chiffres en JSON.")
+    ] = None,
+) -> None:
+    """Mesure la lecture de l'écriture manuscrite, par source et par scripteur."""
+    from pipeline import terminal
+    from pipeline.evaluation.handwriting import evaluate_handwriting as score
+
+    figures = score(folder)
+    if json_out != "-":
+        terminal.print_handwriting(figures)
+    if json_out is not None:
+        _write_json(json_out, figures)
+
+
+@app.command()
+def doctor() -> None:
+    """Dit si tout ce qu'il faut est sur cette machine : moteurs, langues, poids, terminologies."""
+    from pipeline import terminal
+    from pipeline.doctor import examine
+
+    checks = examine(Settings())
+    terminal.print_checks(checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(SetupError.exit_status)
+
+
+@app.command()
+def validate(
+    out: Out,
+    who: Annotated[str, typer.Option("--as", metavar="NOM", help="La personne qui valide.")],
+    decisions: Annotated[
+        Path | None, typer.Option(help="Fichier JSON des décisions, par document.")
+    ] = None,
+    all_sure: Annotated[
+        bool, typer.Option("--all-sure", help="Valide les documents où rien n'est douteux.")
+    ] = False,
+) -> None:
+    """Applique des décisions aux brouillons et écrit les dossiers validés."""
+    from pipeline import validation
+
+    if (decisions is None) != all_sure:
+        raise UsageError("Donnez soit --decisions, soit --all-sure.")
+    if decisions is None:
+        outcomes = validation.validate_all_sure(out, who)
+    else:
+        taken = validation.read_decisions(decisions, who)
+        outcomes = validation.validate_documents(out, taken, who)
+    refused = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in refused:
+        assert outcome.error is not None
+        typer.echo(f"{outcome.document} : {outcome.error.sentence}", err=True)
+    typer.echo(f"{len(outcomes) - len(refused)} validés, {len(refused)} refusés.")
+    if refused:
+        raise typer.Exit(BundleError.exit_status)
+
+
+terminology = typer.Typer(no_args_is_help=True, help="Médicaments et diagnostics.")
+app.add_typer(terminology, name="terminology")
+
+
+@terminology.command("import")
+def import_terminology(
+    folder: Annotated[Path, typer.Argument(help="Dossier des fichiers officiels de la BDPM.")],
+    target: Annotated[Path, typer.Option(help="Fichier à écrire.")] = Path("bdpm.sqlite"),
+) -> None:
+    """Importe la base publique des médicaments telle qu'on la télécharge."""
+    from pipeline.terminology.bdpm import import_bdpm
+
+    summary = import_bdpm(folder, target)
+    typer.echo(
+        f"{summary.products} spécialités, {summary.presentations} présentations, "
+        f"{summary.names} noms, au {summary.as_of:%d/%m/%Y}. Source : {summary.source}.\n"
+        f"Pour l'utiliser : REPRISE_TERMINOLOGY={target}"
+    )
+
+
+roster = typer.Typer(no_args_is_help=True, help="Patients déjà connus du logiciel cible.")
+app.add_typer(roster, name="roster")
+
+
+@roster.command("import")
+def import_roster(
+    patients: Annotated[Path, typer.Argument(help="Export CSV des patients.")],
+    out: Annotated[Path, typer.Option(help="Dossier de sortie d'un « reprise run ».")],
+) -> None:
+    """Importe la liste des patients, à laquelle les documents seront rapprochés."""
+    from pipeline.reimport.roster import keep_roster, read_roster
+
+    try:
+        data = patients.read_bytes()
+    except OSError as error:
+        raise UsageError(f"Le fichier {patients} ne peut pas être lu.") from error
+    found = read_roster(data)
+    keep_roster(out, found.patients)
+    typer.echo(f"{len(found.patients)} patients, {len(found.left_out)} lignes laissées de côté.")
+    for row in found.left_out:
+        typer.echo(f"  ligne {row.line} : {row.reason}")
+
+
+Url = Annotated[str, typer.Option("--to", metavar="URL", help="Adresse du serveur FHIR R4.")]
+Who = Annotated[str, typer.Option("--as", metavar="NOM", help="La personne qui décide.")]
+User = Annotated[str | None, typer.Option("--user", help="Authentification simple : le nom.")]
+Password = Annotated[
+    str | None, typer.Option(envvar="REPRISE_TARGET_PASSWORD", help="…et le mot de passe.")
+]
+Token = Annotated[
+    str | None, typer.Option(envvar="REPRISE_TARGET_TOKEN", help="Jeton d'accès (bearer).")
+]
+ClientId = Annotated[str | None, typer.Option(help="SMART Backend Services : identifiant client.")]
+TokenUrl = Annotated[str | None, typer.Option(help="…adresse du serveur d'autorisation.")]
+Key = Annotated[Path | None, typer.Option(help="…clé privée PEM (RSA, ou EC P-384).")]
+KeyId = Annotated[str | None, typer.Option(help="…nom de la clé.")]
+Certificates = Annotated[Path | None, typer.Option(help="Autorités de confiance (PEM).")]
+
+
+@app.command()
+def send(
+    out: Out,
+    to: Url,
+    who: Who,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Montre, par patient, ce qui serait fait.")
+    ] = False,
+    accept_clear: Annotated[
+        bool, typer.Option("--accept-clear", help="Accepte les rapprochements sans ambiguïté.")
+    ] = False,
+    create_unmatched: Annotated[
+        bool, typer.Option("--create-unmatched", help="Crée les patients que personne ne connaît.")
+    ] = False,
+    parallel: Annotated[int, typer.Option(min=1, help="Patients en parallèle.")] = 4,
+    user: User = None,
+    password: Password = None,
+    token: Token = None,
+    client_id: ClientId = None,
+    token_url: TokenUrl = None,
+    key: Key = None,
+    key_id: KeyId = None,
+    certificates: Certificates = None,
+) -> None:
+    """Envoie les dossiers validés au serveur, une seule fois, et vérifie qu'ils y sont."""
+    from pipeline import terminal
+    from pipeline.reimport.assignment import Policy
+    from pipeline.reimport.client import Target
+    from pipeline.reimport.sending import send as deliver
+
+    access = _authentication(user, password, token, client_id, token_url, key, key_id)
+    target = Target(to, access, None if certificates is None else str(certificates))
+    policy = Policy(who=who, accept_clear=accept_clear, create_unmatched=create_unmatched)
+    outcome = deliver(out, target, policy, dry_run=dry_run, parallel=parallel)
+    terminal.print_delivery(outcome)
+    if any(receipt.delivery.value != "sent" for receipt in outcome.receipts) and not dry_run:
+        raise typer.Exit(ReimportError.exit_status)
+
+
+@app.command()
+def assign(
+    out: Out,
+    to: Url,
+    who: Who,
+    document: Annotated[
+        str | None, typer.Option("--document", help="Document dont on désigne le patient.")
+    ] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option("--patient", help="Référence du patient (Patient/…), ou « nouveau »."),
+    ] = None,
+    user: User = None,
+    password: Password = None,
+    token: Token = None,
+    client_id: ClientId = None,
+    token_url: TokenUrl = None,
+    key: Key = None,
+    key_id: KeyId = None,
+    certificates: Certificates = None,
+) -> None:
+    """Montre les documents dont le patient est à désigner, ou le désigne."""
+    import datetime as dt
+
+    from pipeline import terminal
+    from pipeline.reimport.assignment import Policy, decide
+    from pipeline.reimport.client import Target
+    from pipeline.reimport.receipts import receipts_folder
+    from pipeline.reimport.sending import questions
+
+    if (document is None) != (patient is None):
+        raise UsageError("Donnez --document et --patient ensemble.")
+    access = _authentication(user, password, token, client_id, token_url, key, key_id)
+    target = Target(to, access, None if certificates is None else str(certificates))
+    assignments = questions(out, target, Policy(who=who))
+    if document is None or patient is None:
+        terminal.print_questions([a for a in assignments if a.decision is None])
+        return
+    chosen = next((a for a in assignments if a.document == document), None)
+    if chosen is None:
+        raise UsageError(f"Aucun dossier validé ne porte l'identifiant {document}.")
+    reference = None if patient == "nouveau" else patient
+    decide(receipts_folder(out, to), chosen, reference, who, dt.datetime.now(dt.UTC))
+    typer.echo("Décision enregistrée.")
+
+
+@app.command()
+def unsend(
+    out: Out,
+    to: Url,
+    batch: Annotated[str | None, typer.Option(help="Lot à reprendre ; sinon tout.")] = None,
+    user: User = None,
+    password: Password = None,
+    token: Token = None,
+    client_id: ClientId = None,
+    token_url: TokenUrl = None,
+    key: Key = None,
+    key_id: KeyId = None,
+    certificates: Certificates = None,
+) -> None:
+    """Retire du serveur ce qui a été envoyé, d'après les reçus, si personne n'y a touché."""
+    from pipeline import terminal
+    from pipeline.reimport.client import Target
+    from pipeline.reimport.withdrawing import unsend as withdraw
+
+    access = _authentication(user, password, token, client_id, token_url, key, key_id)
+    target = Target(to, access, None if certificates is None else str(certificates))
+    receipts = withdraw(out, target, batch=batch)
+    terminal.print_receipts(receipts)
+    if any(receipt.delivery.value != "withdrawn" for receipt in receipts):
+        raise typer.Exit(ReimportError.exit_status)
+
+
+def _authentication(
+    user: str | None,
+    password: str | None,
+    token: str | None,
+    client_id: str | None,
+    token_url: str | None,
+    key: Path | None,
+    key_id: str | None,
+) -> Authentication | None:
+    """One way of authentication, or none; a half-given one is an error."""
+    from pipeline.reimport.authentication import BackendServices, Basic, Bearer
+
+    if sum(value is not None for value in (user, token, client_id)) > 1:
+        raise UsageError("Choisissez une seule authentification.")
+    if client_id is not None:
+        if token_url is None or key is None or key_id is None:
+            raise UsageError("Donnez --token-url, --key et --key-id avec --client-id.")
+        return BackendServices(client_id, token_url, _read_text(str(key)), key_id)
+    if token is not None:
+        return Bearer(token)
+    if user is not None:
+        if password is None:
+            raise UsageError("Donnez le mot de passe (REPRISE_TARGET_PASSWORD) avec --user.")
+        return Basic(user, password)
+    return None
+
+
+def _write_json(target: str, content: object) -> None:
+    """JSON to a file, or to the standard output for `-`."""
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        Path(target).write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

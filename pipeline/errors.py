@@ -45,8 +45,9 @@ class RepriseError(Exception):
             self.sentence = sentence
         super().__init__(self.sentence)
 
-    def __reduce__(self) -> tuple[type[RepriseError], tuple[str]]:
-        return type(self), (self.sentence,)
+    def __reduce__(self) -> tuple[type[RepriseError], tuple[str], dict[str, object]]:
+        """Errors travel between processes with their notes."""
+        return type(self), (self.sentence,), self.__dict__
 
 
 class InputError(RepriseError):

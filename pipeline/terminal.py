@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -26,6 +27,10 @@ from pipeline.model import State
 
 if TYPE_CHECKING:
     from pipeline import batch
+    from pipeline.doctor import Check
+    from pipeline.reimport.assignment import Assignment
+    from pipeline.reimport.receipts import Receipt
+    from pipeline.reimport.sending import Outcome
     from pipeline.reporting.summary import Summary
 
 # A log file gets a line now and then instead of a bar.
@@ -162,6 +167,98 @@ def print_summary(summary: Summary) -> None:
         f"{len(summary.documents)} documents, {len(summary.aside)} mis de côté ; "
         f"valeurs : {summary.states[State.SURE]} sûres, "
         f"{summary.states[State.DOUBTFUL]} à vérifier, {summary.states[State.UNREAD]} illisibles."
+    )
+
+
+DELIVERIES = {
+    "sent": "envoyé",
+    "held": "retenu : il faut quelqu'un",
+    "waiting": "à réessayer",
+    "refused": "refusé",
+    "withdrawn": "retiré",
+}
+EFFECTS = {
+    "create": "à créer ou créé",
+    "update": "mis à jour",
+    "same": "déjà là",
+    "found": "retrouvé",
+    "kept": "gardé tel que modifié",
+    "deleted": "retiré",
+    "conflict": "modifié depuis",
+}
+
+
+def print_delivery(outcome: Outcome) -> None:
+    """What a send did, or would do, document by document, and the count at the end."""
+    print_receipts(outcome.receipts)
+    if outcome.questions:
+        print_questions(outcome.questions)
+    if (count := outcome.reconciliation) is not None:
+        verdict = "tout y est, une seule fois" if count.complete else count.sentence or "incomplet"
+        console.print(f"Relecture : {count.found}/{count.expected} ressources ; {verdict}.")
+    console.print(f"Lot {outcome.batch}{' (essai, rien d’écrit)' if outcome.dry_run else ''}.")
+
+
+def print_receipts(receipts: Sequence[Receipt]) -> None:
+    """A line a document: where it stands and what became of its resources."""
+    table = Table(title="Documents", title_justify="left")
+    table.add_column("Document")
+    table.add_column("Suite")
+    table.add_column("Ressources")
+    table.add_column("Pourquoi", overflow="fold")
+    for receipt in receipts:
+        effects = Counter(EFFECTS[sent.effect.value] for sent in receipt.resources)
+        table.add_row(
+            receipt.document,
+            DELIVERIES[receipt.delivery.value],
+            ", ".join(f"{count} {effect}" for effect, count in effects.items()),
+            receipt.sentence,
+        )
+    console.print(table)
+
+
+def print_questions(questions: Sequence[Assignment]) -> None:
+    """Documents whose patient a person must name, with those it may be and why."""
+    table = Table(title="Patients à désigner", title_justify="left")
+    table.add_column("Document")
+    table.add_column("Ce qu'on sait", overflow="fold")
+    table.add_column("Patients possibles", overflow="fold")
+    for question in questions:
+        candidates = "\n".join(
+            f"{c.patient.reference} ({c.probability:.0%}) : {', '.join((*c.reasons, *c.against))}"
+            for c in question.proposal.candidates
+        )
+        table.add_row(question.document, question.proposal.sentence, _plain(candidates))
+    console.print(table)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """What `reprise doctor` found."""
+    table = Table(show_header=False)
+    for check in checks:
+        mark = Text("✓", style="green") if check.ok else Text("✗", style="red")
+        table.add_row(mark, check.name, check.version, check.sentence)
+    console.print(table)
+
+
+def print_handwriting(figures: Mapping[str, Any]) -> None:
+    """The error rates of `reprise evaluate-handwriting`, in all and by source."""
+    table = Table(title=f"Écriture manuscrite : {figures['engine']}", title_justify="left")
+    table.add_column("")
+    for way in ("lu", "décodé"):
+        for rate in ("CER", "CER sans casse", "WER"):
+            table.add_column(f"{rate} ({way})", justify="right")
+    for name, rows in [("ensemble", figures), *figures["sources"].items()]:
+        rates = [
+            f"{100 * rows[way][rate]:.1f} %"
+            for way in ("greedy", "decoded")
+            for rate in ("cer", "cer_ci", "wer")
+        ]
+        table.add_row(name, *rates)
+    console.print(table)
+    console.print(
+        f"Calibration (ECE) : {figures['calibration']['ece']:.3f} ; "
+        f"{figures['speed']['ms_line']:.0f} ms par ligne et par cœur."
     )
 
 

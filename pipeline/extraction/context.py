@@ -33,13 +33,15 @@ from pipeline.model import (
 class Context:
     """One document on its way through the components.
 
-    `lines` are all rows; `body` those that are no letterhead, each with its section.
+    `lines` are all rows; `body` those that are no letterhead, each with its section; `passages`
+    the body as it is meant to be read, wrapped rows joined and cut at the titles inside.
     """
 
     lines: tuple[TextLine, ...]
     settings: Settings
     today: dt.date
     body: tuple[TextLine, ...] = ()
+    passages: tuple[TextLine, ...] = ()
     kind: Value[DocumentKind] | None = None
     date: Value[dt.date] | None = None
     patient: Patient = field(default_factory=Patient)

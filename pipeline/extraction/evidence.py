@@ -14,7 +14,7 @@ import tomllib
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -121,34 +121,34 @@ class TextLine:
             end -= 1
         return Span(self, start, end)
 
+    def piece(self, start: int, end: int) -> TextLine | None:
+        """The words that lie whole within characters `start` to `end`, as a line of its own."""
+        tokens = tuple(
+            Token(token.start - start, token.end - start, token.word, token.level)
+            for token in self.tokens
+            if start <= token.start and token.end <= end
+        )
+        if not tokens:
+            return None
+        return replace(
+            self,
+            text=self.text[start:end],
+            tokens=tokens,
+            box=Box.around(tuple(token.word.box for token in tokens)),
+            level=Box.around(tuple(token.level for token in tokens)),
+        )
+
     def parts(self) -> tuple[TextLine, ...]:
         """The row cut at its wide gaps: the columns of a letterhead, each a line of its own."""
+        if COLUMN_GAP not in self.text:
+            return (self,)
         parts: list[TextLine] = []
         start = 0
-        for piece in self.text.split(COLUMN_GAP):
-            end = start + len(piece)
-            tokens = tuple(
-                Token(token.start - start, token.end - start, token.word, token.level)
-                for token in self.tokens
-                if start <= token.start and token.end <= end
-            )
-            if tokens:
-                parts.append(
-                    TextLine(
-                        text=piece,
-                        tokens=tokens,
-                        page=self.page,
-                        number=self.number,
-                        size=self.size,
-                        kind=self.kind,
-                        engine=self.engine,
-                        box=Box.around(tuple(token.word.box for token in tokens)),
-                        level=Box.around(tuple(token.level for token in tokens)),
-                        struck=self.struck,
-                        section=self.section,
-                    )
-                )
-            start = end + 1
+        for text in self.text.split(COLUMN_GAP):
+            part = self.piece(start, start + len(text))
+            if part is not None:
+                parts.append(part)
+            start += len(text) + 1
         return tuple(parts)
 
 
@@ -172,6 +172,20 @@ class Span:
             for token in self.line.tokens
             if token.start < self.end and self.start < token.end
         )
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """One box for each row that the span runs over, in original pixels."""
+        rows: list[list[Token]] = []
+        for token in self.line.tokens:
+            if token.start >= self.end or token.end <= self.start:
+                continue
+            last = rows[-1][-1] if rows else None
+            if last is not None and token.level.x >= last.level.x:
+                rows[-1].append(token)
+            else:
+                rows.append([token])
+        return tuple(Box.around(tuple(token.word.box for token in row)) for row in rows)
 
     @property
     def read_text(self) -> str:
@@ -345,6 +359,26 @@ def _text_line(row: Sequence[_Placed], page: Page, number: int) -> TextLine:
     )
 
 
+def joined(one: TextLine, other: TextLine) -> TextLine:
+    """Two rows of one page as one line: the second goes on where the first had to stop."""
+    shift = len(one.text) + 1
+    tokens = tuple(
+        Token(token.start + shift, token.end + shift, token.word, token.level)
+        for token in other.tokens
+    )
+    engines = dict.fromkeys([*one.engine.split(" + "), *other.engine.split(" + ")])
+    handwritten = ZoneKind.HANDWRITTEN in (one.kind, other.kind)
+    return replace(
+        one,
+        text=f"{one.text} {other.text}",
+        tokens=(*one.tokens, *tokens),
+        kind=ZoneKind.HANDWRITTEN if handwritten else one.kind,
+        engine=" + ".join(engines),
+        box=Box.around((one.box, other.box)),
+        level=Box.around((one.level, other.level)),
+    )
+
+
 def text_lines(document: Document) -> tuple[TextLine, ...]:
     """The rows of a document from top to bottom, page after page.
 
@@ -389,7 +423,7 @@ def evidence(spans: Sequence[Span], rule: str) -> Evidence:
     if first is None:
         raise ValueError("evidence needs at least one word")
     here = [span for span in spans if span.line.page == first.line.page and span.words]
-    boxes = tuple(Box.around(tuple(word.box for word in span.words)) for span in here)
+    boxes = tuple(dict.fromkeys(box for span in here for box in span.boxes))
     kinds = {span.line.kind for span in here}
     return Evidence(
         page=first.line.page,

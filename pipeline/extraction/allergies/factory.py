@@ -15,5 +15,5 @@ COMPONENT = "reprise_allergies"
 def component(doc: Doc) -> Doc:
     """Reads allergies, intolerances and the statement that none is known."""
     found = context(doc)
-    found.allergies = read_allergies(found.body)
+    found.allergies = read_allergies(found.passages)
     return doc

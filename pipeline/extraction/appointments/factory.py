@@ -15,5 +15,5 @@ COMPONENT = "reprise_appointments"
 def component(doc: Doc) -> Doc:
     """Reads when the patient is to be seen again."""
     found = context(doc)
-    found.appointments = read_appointments(found.body, found.day, found.today)
+    found.appointments = read_appointments(found.passages, found.day, found.today)
     return doc

@@ -15,5 +15,5 @@ COMPONENT = "reprise_conditions"
 def component(doc: Doc) -> Doc:
     """Reads problems, diagnoses, reasons and history with their certainty."""
     found = context(doc)
-    found.conditions = read_conditions(found.body)
+    found.conditions = read_conditions(found.passages)
     return doc

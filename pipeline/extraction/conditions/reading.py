@@ -33,7 +33,7 @@ _NOTHING = re.compile(
 _NO_PROBLEM_ITEM = re.compile(
     r"(?:\d+\s?(?:mg|g|ml|ui|cp|%|/j|sa\b)|\b(?:ta|fc|pouls|poids|taille|imc|g\d\s?p\d|dpa|ddr|groupe)\b\s*[:=]?\s*\d|"
     r"\b(?:vit|marie|mariee|retraite|profession|travaille|enfants?|autonome|celibataire|veuf|veuve)\b|"
-    r"\btabac\b|\bgestes?\b|\ballerg|certificat|renouvellement d|consultation|controle\b|suivi\b|bilan\b)"
+    r"\btabac\b|\bgestes?\b|\ballerg|certificat|\b(?:dr|docteur|rdv|revoir|page)\b)"
 )
 _CONDITIONAL = re.compile(
     r"\b(?:si|en cas de|en cas d|consulter si|reconsulter si|sauf si|quand|lors|contre|traitement (?:de|du|pour)|"
@@ -45,10 +45,10 @@ def read_conditions(lines: Sequence[TextLine]) -> tuple[Condition, ...]:
     """Problems of the body in reading order, the same statement once."""
     found: list[Condition] = []
     seen: set[tuple[str, Certainty, ConditionRole]] = set()
-    for line in lines:
+    for line, lists in _listing(lines):
         if line.struck:
             continue
-        for condition in _of_line(line):
+        for condition in _of_line(line, lists):
             name = (condition.text.value or condition.text.evidence.text).casefold()
             key = (name, condition.certainty, condition.role)
             if key not in seen:
@@ -70,10 +70,36 @@ def _without_echoes(conditions: Sequence[Condition]) -> Iterator[Condition]:
             yield one
 
 
-def _of_line(line: TextLine) -> Iterator[Condition]:
+_BULLET = re.compile(r"\s*[-•*·–>▪●◦]")
+
+
+def _listing(lines: Sequence[TextLine]) -> Iterator[tuple[TextLine, bool]]:
+    """Lines, and whether each is part of a list of problems.
+
+    Text on the title's own line is the list; else the lines below are, until one that is blank or
+    says something else (a measurement, a signature) ends it.
+    """
+    open_list = inline = False
+    for line in lines:
+        title = find_title(line)
+        if title is not None:
+            rest = line.text[title.end :].strip(" :.-")
+            open_list, inline = True, bool(rest)
+            yield line, True
+            continue
+        bullet = bool(_BULLET.match(line.text))
+        if inline and not bullet:
+            open_list = False
+        elif not bullet and (_NO_PROBLEM_ITEM.search(line.folded) or len(line.text) > 110):
+            yield line, False
+            continue
+        yield line, open_list
+
+
+def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:
     hits = tuple(find_problems(line.text, line.folded))
     covered: list[tuple[int, int]] = []
-    if line.section in _LISTS:
+    if line.section in _LISTS and lists:
         title = find_title(line)
         start = title.end if title is not None else 0
         for begin, end in _items(line, start):

@@ -380,7 +380,7 @@ def _below(part: Part) -> Part | None:
 
 
 _BIRTH_NAME = re.compile(
-    r"(?<![a-z])(?P<kind>nee?|epouse|epse|ep\.?|veuve|vve|nom de naissance|nom de jeune fille|njf)\s*[:.]?\s+(?!le\b|\(e\)|en\b|a\b|au\b)"
+    r"(?<![a-z])(?P<kind>nee?|epouse|epse|ep\.?|veuve|vve|nom de naissance|nom de jeune fille|njf)\s*[:.]?\s+(?!le\s*[:\d(]|le\s+1er|le\s+[a-z]+\s+\d|\(e\)|en\b|a\b|au\b)"
 )
 
 

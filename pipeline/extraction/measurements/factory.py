@@ -15,5 +15,5 @@ COMPONENT = "reprise_measurements"
 def component(doc: Doc) -> Doc:
     """Reads every measurement of the body."""
     found = context(doc)
-    found.measurements = read_measurements(found.body, found.day, found.today)
+    found.measurements = read_measurements(found.passages, found.day, found.today)
     return doc

@@ -930,6 +930,11 @@ def _bare(entry: Entry, match: re.Match[str]) -> Iterator[Found]:
 # --- lines ----------------------------------------------------------------------------------
 
 _STRIP = re.compile(r"(?<![a-z])(?:bu|b\.u\.?|bandelette(?:\s+urinaire)?s?|labstix|bdl)(?![a-z])")
+# Protein and sugar side by side are read off a strip, whether or not it is named.
+_STRIP_PAIR = re.compile(
+    r"(?<![a-z])(?:albumine?|albu|alb|proteines?|prot)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|-)[\s,;/–-]+(?:sucres?|glucose|glu)(?![a-z])|"
+    r"(?<![a-z])(?:sucres?|glucose)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|-)[\s,;/–-]+(?:albumine?|albu|alb|proteines?|prot)(?![a-z])"
+)
 _WINDOW = 70
 
 
@@ -955,8 +960,8 @@ def _labelled(
     today: dt.date,
     following: TextLine | None,
 ) -> Iterator[tuple[Label, Found]]:
-    strip = _STRIP.search(line.folded)
-    labels = find_labels(line.text, line.folded, strip.end() if strip else None)
+    strip = _STRIP.search(line.folded) or _STRIP_PAIR.search(line.folded)
+    labels = find_labels(line.text, line.folded, (strip.end() if strip.re is _STRIP else strip.start()) if strip else None)
     for index, label in enumerate(labels):
         before = line.folded[max(0, label.start - 40) : label.start]
         clause = re.split(r"[.;\n]|,\s", before)[-1]

@@ -16,5 +16,5 @@ def component(doc: Doc) -> Doc:
     """Reads the examinations and the care that the paper asks for."""
     found = context(doc)
     kind = found.kind.value if found.kind is not None else None
-    found.orders = read_orders(found.body, kind, found.medications)
+    found.orders = read_orders(found.passages, kind, found.medications)
     return doc

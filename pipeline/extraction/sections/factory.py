@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 
 from pipeline.extraction.context import context
 from pipeline.extraction.sections.head import head_rows
-from pipeline.extraction.sections.reading import HEAD, in_sections, passages
+from pipeline.extraction.sections.reading import HEAD, flowed, in_sections, passages
 
 COMPONENT = "reprise_sections"
 
@@ -19,5 +19,6 @@ def component(doc: Doc) -> Doc:
     head = head_rows(found.lines, found.patient, found.prescriber, found.date)
     found.lines = in_sections(found.lines, head)
     found.body = tuple(line for line in found.lines if line.section != HEAD)
+    found.passages = flowed(found.body)
     found.sections = passages(found.lines)
     return doc

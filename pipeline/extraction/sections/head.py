@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 
@@ -15,12 +16,17 @@ _CONTACT = re.compile(
     r"faculte de|membre de|association agreee|en cas d'urgence|carte bancaire|cheque|urgences? :)|@\w"
 )
 
+# « Fait à Saint-Rémy-les-Ormes, le 12/11/2026 »
+_DATELINE = re.compile(
+    r"\W*(?:(?:fait|etabli|redige|signe)\s+a\s+)?(?:[a-z][a-z' -]{1,40},?\s+)?(?:le|ce)\s+[^a-z]*[a-z]{0,10}[^a-z]*$"
+)
+
 
 def head_rows(
     lines: Sequence[TextLine],
     patient: Patient,
     prescriber: Prescriber,
-    date: Value[object] | None,
+    date: Value[dt.date] | None,
 ) -> frozenset[int]:
     """Numbers of the rows of which every part is taken up by identity, contact or dateline."""
     sources = [one.evidence for one in patient.names]
@@ -49,4 +55,4 @@ def _is_head(part: TextLine, sources: Sequence[Evidence]) -> bool:
         if any(token.word.box.intersection(box) > 0.5 * token.word.box.area for box in boxes)
     )
     letters = len(part.text.replace(" ", ""))
-    return taken >= 0.55 * letters
+    return taken >= 0.55 * letters or bool(taken and _DATELINE.match(part.folded))

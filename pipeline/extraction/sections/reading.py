@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from pipeline.extraction.evidence import TextLine
+from pipeline.extraction.evidence import TextLine, joined
 from pipeline.model import Section
 
 HEAD = "head"
@@ -54,6 +54,82 @@ def find_title(line: TextLine) -> Title | None:
     return Title(sections[re.sub(r"\s+", " ", written)], match.end())
 
 
+def inline_titles(line: TextLine) -> tuple[tuple[int, Title], ...]:
+    """Titles inside a row, after a full stop or a wide gap: where each begins, and the title."""
+    if ":" not in line.text:
+        return ()
+    pattern, sections = _inline()
+    return tuple(
+        (match.start("t"), Title(sections[re.sub(r"\s+", " ", match["t"])], match.end()))
+        for match in pattern.finditer(line.folded)
+    )
+
+
+@cache
+def _inline() -> tuple[re.Pattern[str], dict[str, str]]:
+    _, sections = _titles()
+    every = "|".join(
+        re.escape(title).replace(r"\ ", r"\s+") for title in sorted(sections, key=len, reverse=True)
+    )
+    return re.compile(rf"(?:[.;!?]\s+|\t|\s[-–]\s)(?P<t>{every})\s*:"), sections
+
+
+_BULLET = re.compile(r"\s*(?:[-•*·–>▪●◦]|\d{1,2}\s?[.)/]\s|[oO]\s)")
+
+
+def flowed(rows: Sequence[TextLine]) -> tuple[TextLine, ...]:
+    """Rows as they are meant to be read: wrapped ones joined, and cut where a title stands inside.
+
+    A row goes on in the next one when the first word of that one had no room left on it.
+    """
+    lines: list[TextLine] = []
+    last: TextLine | None = None
+    margins: dict[int, float] = {}
+    for row in rows:
+        margins[row.page] = max(margins.get(row.page, 0.0), row.level.right)
+    for row in rows:
+        if last is not None and _goes_on(last, row, margins[row.page]):
+            lines[-1] = joined(lines[-1], row)
+        else:
+            lines.append(row)
+        last = row
+    return tuple(piece for line in lines for piece in _cut(line))
+
+
+def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
+    if row.page != following.page or row.section == HEAD or following.section == HEAD:
+        return False
+    if "\t" in row.text or "\t" in following.text or row.struck or following.struck:
+        return False
+    if _BULLET.match(following.text) or find_title(following) is not None:
+        return False
+    height = min(row.level.height, following.level.height)
+    if following.level.y - row.level.bottom > 1.3 * height:
+        return False
+    if not -1.5 * height <= following.level.x - row.level.x <= 8 * height:
+        return False
+    first = following.tokens[0].level
+    character = first.width / max(len(following.tokens[0].word.text), 1)
+    # A line of its own may happen to be long: only one that fills its column is a wrapped one.
+    return row.level.right + character + first.width > margin and row.level.width > 25 * character
+
+
+def _cut(line: TextLine) -> tuple[TextLine, ...]:
+    titles = inline_titles(line)
+    if not titles:
+        return (line,)
+    pieces: list[TextLine] = []
+    start, section = 0, line.section
+    for at, title in (*titles, (len(line.text), None)):
+        piece = line.piece(start, at)
+        if piece is not None:
+            pieces.append(replace(piece, section=section))
+        start = at
+        if title is not None:
+            section = title.section
+    return tuple(pieces)
+
+
 def in_sections(lines: Sequence[TextLine], head: frozenset[int]) -> tuple[TextLine, ...]:
     """The rows with their sections; those numbered in `head` stand outside every passage."""
     placed: list[TextLine] = []
@@ -66,6 +142,9 @@ def in_sections(lines: Sequence[TextLine], head: frozenset[int]) -> tuple[TextLi
         if title is not None:
             current = title.section
         placed.append(replace(line, section=current))
+        inside = inline_titles(line)
+        if inside:
+            current = inside[-1][1].section
     return tuple(placed)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -21,6 +22,9 @@ from pydantic import ValidationError
 from pipeline.model import Frozen
 from pipeline.reimport.errors import AlreadySending
 from pipeline.store.files import write_atomically
+
+# Those that a server may know already and that several documents share.
+ACTORS: Final = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Device"})
 
 
 class Effect(StrEnum):
@@ -64,7 +68,8 @@ class Receipt(Frozen):
     """What one target answered for one document.
 
     `sentence` is French and says what a person has to do, empty when all is well; `answer` holds
-    the server's own words. `batch` names the run that last changed something.
+    the server's own words. `batch` names the run that last changed something; `bundle` is the
+    hash of the validated file as it last passed our own checks.
     """
 
     document: str
@@ -79,6 +84,7 @@ class Receipt(Frozen):
     status: int | None = None
     answer: str = ""
     tries: int = 0
+    bundle: str = ""
 
 
 def receipts_folder(out: Path, base_url: str) -> Path:

@@ -56,6 +56,7 @@ from pipeline.reimport.errors import (
 )
 from pipeline.reimport.matching import compare, is_clear, known_patient, traits_of
 from pipeline.reimport.receipts import (
+    ACTORS,
     Delivery,
     Effect,
     Receipt,
@@ -124,6 +125,16 @@ class _Run:
     reason: ServerProblem | None = None
 
 
+@dataclass
+class _Progress:
+    """How far one document has come: what the server holds of it by fullUrl, and the tries."""
+
+    patient: str | None = None
+    bundle: str = ""
+    done: dict[str, Sent] = field(default_factory=dict)
+    tries: int = 0
+
+
 def send(
     out: Path,
     target: Target,
@@ -157,14 +168,16 @@ def send(
             remember(folder, fresh)
         decisions.update((decision.key, decision) for decision in fresh)
         run = _Run(client, folder, batch, dry_run, now, bundles, decisions)
-        groups: dict[str, list[Assignment]] = defaultdict(list)
-        for assignment in assignments:
-            groups[_patient_of(assignment)].append(assignment)
+        assigned = {assignment.document: assignment for assignment in assignments}
+        groups: dict[str, list[str]] = defaultdict(list)
+        for document in bundles:
+            assignment = assigned.get(document)
+            groups[_patient_of(assignment) if assignment else document].append(document)
 
-        def work(group: Sequence[Assignment]) -> list[Receipt]:
+        def work(group: Sequence[str]) -> list[Receipt]:
             receipts = []
-            for assignment in group:
-                receipt = _deliver(run, assignment)
+            for document in group:
+                receipt = _deliver(run, document, assigned.get(document))
                 receipts.append(receipt)
                 if on_receipt is not None:
                     on_receipt(receipt)
@@ -238,7 +251,12 @@ def _assignments(
     policy: Policy,
     when: dt.datetime,
 ) -> tuple[Assignment, ...]:
-    patients = {document: _patient(_load(path)) for document, path in bundles.items()}
+    patients = {}
+    for document, path in bundles.items():
+        try:
+            patients[document] = _patient(_load(path))
+        except NotValidated:
+            continue  # its receipt says so
     known = kept_roster(out)
     # Decided identities need no roster; the others ask the server where no list was imported.
     first = assign(patients, known, decisions, policy.model_copy(update={
@@ -262,26 +280,26 @@ def _patient_of(assignment: Assignment) -> str:
 # --- one document ---------------------------------------------------------------------------
 
 
-def _deliver(run: _Run, assignment: Assignment) -> Receipt:
-    document = assignment.document
+def _deliver(run: _Run, document: str, assignment: Assignment | None) -> Receipt:
     before = read_receipt(run.folder, document)
-    done: dict[str, Sent] = {}
-    tries = [0]
-    patient: str | None = before.patient if before else None
+    progress = _Progress(
+        patient=before.patient if before else None, bundle=before.bundle if before else ""
+    )
     problem: ServerProblem | None = None
     try:
         if run.stop.is_set():
             raise run.reason or ServerSilent()
         bundle = _load(run.bundles[document])
-        _check_validated(bundle)
-        entries = _entries(bundle)
-        patient = _deliver_entries(run, assignment, entries, before, done, tries)
+        if assignment is None:
+            raise NotValidated
+        _check_sound(bundle, progress)
+        _deliver_entries(run, assignment, _entries(bundle), before, progress)
     except ServerProblem as met:
         problem = met
         if isinstance(met, _EVERYWHERE) or met.action is Action.RETRY:
             run.reason = run.reason or met
             run.stop.set()
-    receipt = _receipt(run, document, before, done, patient, problem, tries[0])
+    receipt = _receipt(run, document, before, progress, problem)
     if not run.dry_run and receipt != before:
         write_receipt(run.folder, receipt)
     return receipt
@@ -291,14 +309,11 @@ def _receipt(
     run: _Run,
     document: str,
     before: Receipt | None,
-    done: Mapping[str, Sent],
-    patient: str | None,
+    progress: _Progress,
     problem: ServerProblem | None,
-    tries: int,
 ) -> Receipt:
     # What an earlier run left on the server stays on record until the server says otherwise.
-    earlier = {} if before is None or before.delivery is Delivery.WITHDRAWN else _sent(before)
-    resources = {**earlier, **done}
+    resources = {**_earlier(before), **progress.done}
     delivery = Delivery.SENT
     if problem is not None:
         delivery = {
@@ -306,7 +321,7 @@ def _receipt(
             Action.ASK: Delivery.HELD,
             Action.REFUSE: Delivery.REFUSED,
         }[problem.action]
-    changed = {Effect.CREATE, Effect.UPDATE} & {sent.effect for sent in done.values()}
+    changed = {Effect.CREATE, Effect.UPDATE} & {sent.effect for sent in progress.done.values()}
     unchanged = (
         before is not None
         and not changed
@@ -319,13 +334,14 @@ def _receipt(
         delivery=delivery,
         batch=before.batch if before is not None and not changed else run.batch,
         when=before.when if before is not None and unchanged else run.now(),
-        patient=patient,
+        patient=progress.patient,
         resources=tuple(resources.values()),
         sentence=problem.sentence if problem else "",
         code=problem.code if problem else "",
         status=problem.status if problem else None,
         answer=problem.said if problem else "",
-        tries=tries,
+        tries=progress.tries,
+        bundle=progress.bundle,
     )
 
 
@@ -334,20 +350,21 @@ def _deliver_entries(
     assignment: Assignment,
     entries: Sequence[Entry],
     before: Receipt | None,
-    done: dict[str, Sent],
-    tries: list[int],
-) -> str | None:
-    """Bring the server to hold `entries`; fills `done`. Returns the patient's reference."""
+    progress: _Progress,
+) -> None:
+    """Bring the server to hold `entries`; says in `progress` what it holds."""
     decision = assignment.decision
     if decision is None:
         raise PatientUndecided(assignment.proposal.sentence or None)
-    earlier = {} if before is None or before.delivery is Delivery.WITHDRAWN else _sent(before)
-    places = {entry.full_url: entry.reference for entry in entries if entry.reference}
+    earlier = _earlier(before)
+    done = progress.done
+    places = _known_places(entries)
     own = _patient_entry(entries)
-    patient, made = _resolve_patient(run, decision, own, assignment)
+    patient, made = _resolve_patient(run, decision, entries, assignment)
     places.pop(own.full_url, None)
     if patient is not None:
         places[own.full_url] = patient
+    progress.patient = patient
     if made is not None:
         done[own.full_url] = _still_ours(made, own.full_url, earlier)
     elif own.full_url in earlier:
@@ -355,24 +372,28 @@ def _deliver_entries(
 
     rest = [entry for entry in entries if entry is not own]
     plain = {entry.full_url: entry for entry in rest if entry.condition is None}
+    people = {url for url, entry in plain.items() if entry.kind in ACTORS}
     conditional = [entry for entry in rest if entry.condition is not None]
     actors = {entry.full_url for entry in conditional}
-    # A conditional actor may refer to another, or to one that is PUT: those come before it.
+    # A conditional actor may refer to another, or to one that is PUT: those come before it. (Its
+    # evidence refers to the scan, which comes after and refers back.)
     conditional.sort(key=lambda entry: len(_references(entry.resource) & actors))
-    needed = set().union(*(_references(entry.resource) & plain.keys() for entry in conditional))
-    _write(run, [plain[url] for url in plain if url in needed], places, earlier, done, tries)
+    needed = set().union(*(_references(entry.resource) & people for entry in conditional))
+    _write(run, [plain[url] for url in plain if url in needed], places, earlier, progress)
     for entry in conditional:
         sent = _resolve_actor(run, entry, places)
         done[entry.full_url] = _still_ours(sent, entry.full_url, earlier)
         if sent.reference:
             places[entry.full_url] = sent.reference
     left = [plain[url] for url in plain if url not in needed]
-    _write(run, left, places, earlier, done, tries)
-    return patient
+    _write(run, left, places, earlier, progress)
 
 
-def _sent(receipt: Receipt) -> dict[str, Sent]:
-    return {sent.full_url: sent for sent in receipt.resources}
+def _earlier(before: Receipt | None) -> dict[str, Sent]:
+    """What an earlier run left on the server, by fullUrl."""
+    if before is None or before.delivery is Delivery.WITHDRAWN:
+        return {}
+    return {sent.full_url: sent for sent in before.resources}
 
 
 def _still_ours(sent: Sent, full_url: str, earlier: Mapping[str, Sent]) -> Sent:
@@ -386,7 +407,7 @@ def _still_ours(sent: Sent, full_url: str, earlier: Mapping[str, Sent]) -> Sent:
 
 
 def _resolve_patient(
-    run: _Run, decision: Decision, own: Entry, assignment: Assignment
+    run: _Run, decision: Decision, entries: Sequence[Entry], assignment: Assignment
 ) -> tuple[str | None, Sent | None]:
     """The patient on the server and, when this software made it, what was sent.
 
@@ -399,7 +420,7 @@ def _resolve_patient(
         if decision.reference is not None:
             known = (_existing_patient(run, decision.reference), None)
         else:
-            known = _new_patient(run, decision, own, assignment)
+            known = _new_patient(run, decision, entries, assignment)
         with run.lock:
             run.patients[key] = known
     reference, made = known
@@ -419,29 +440,30 @@ def _existing_patient(run: _Run, reference: str) -> str:
 
 
 def _new_patient(
-    run: _Run, decision: Decision, own: Entry, assignment: Assignment
+    run: _Run, decision: Decision, entries: Sequence[Entry], assignment: Assignment
 ) -> tuple[str | None, Sent | None]:
     """Create the patient from the paper of the document that the decision names.
 
     The identifier is of that paper, so that trying again finds the same resource. If the server
     has another person under it, a person decides.
     """
-    source = own
     named = run.bundles.get(decision.first or "")
     if decision.first != assignment.document and named is not None:
-        source = _patient_entry(_entries(_load(named)))
+        entries = _entries(_load(named))
+    source = _patient_entry(entries)
+    places = _known_places(entries)
     if source.condition is None:
-        done: dict[str, Sent] = {}
-        _write(run, [source], {}, {}, done, [0])
-        sent = done[source.full_url]
+        progress = _Progress()
+        _write(run, [source], places, {}, progress)
+        sent = progress.done[source.full_url]
     else:
-        sent = _resolve_actor(run, source, {})
+        sent = _resolve_actor(run, source, places)
     if sent.effect is Effect.FOUND:
         held = run.client.read_many([sent.reference])[sent.reference]
         if isinstance(held, int):
             raise VersionConflict(status=held)
         weighed = compare(traits_of(source.resource), known_patient(held))
-        if not is_clear(weighed) and not _holds(held, source.resource):
+        if not is_clear(weighed) and not _holds(held, _placed(source.resource, places)):
             raise PatientUndecided(
                 "Le serveur connaît déjà cet identifiant sous une autre identité : à vérifier."
             )
@@ -532,18 +554,19 @@ def _write(
     entries: Sequence[Entry],
     places: Mapping[str, str],
     earlier: Mapping[str, Sent],
-    done: dict[str, Sent],
-    tries: list[int],
+    progress: _Progress,
 ) -> None:
     """PUT what the server does not hold yet; reads before every try, so that it says what to do.
 
-    Fills `done` with what the server holds in the end. Raises `RecordDiffers` before anything is
+    Says in `progress` what the server holds in the end. Raises `RecordDiffers` before anything is
     written when the record says something else than what we left there.
     """
     placed = [(entry, _placed(entry.resource, places)) for entry in entries]
-    conflicts = 0
+    done = progress.done
+    conflicts, tried = 0, 0
     while placed:
-        tries[0] += 1
+        tried += 1
+        progress.tries += 1
         planned = _plan(run, placed, earlier)
         done.update((sent.full_url, sent) for _, sent in planned)
         if any(sent.effect is Effect.CONFLICT for _, sent in planned):
@@ -571,7 +594,7 @@ def _write(
             _unwritten(done, writes)
             if problem.action is not Action.RETRY:
                 raise
-            run.client.wait(tries[0], problem)
+            run.client.wait(tried, problem)
 
 
 def _unwritten(done: dict[str, Sent], writes: Iterable[tuple[Json, Sent]]) -> None:
@@ -664,22 +687,28 @@ def digest(resource: Json) -> str:
 
 
 def _load(path: Path) -> Json:
+    """The bundle in a file. Raises `NotValidated` when it is damaged or says it is a draft."""
     try:
-        return loads(path.read_bytes())
-    except ValueError as broken:
+        bundle = loads(path.read_bytes())
+    except (ValueError, OSError) as broken:
         raise NotValidated(
             "Le fichier validé est abîmé : validez ce document à nouveau."
         ) from broken
-
-
-def _check_validated(bundle: Json) -> None:
     if systems.VALIDATED_BUNDLE not in bundle.get("meta", {}).get("profile", ()):
         raise NotValidated
-    found = problems(bundle)
-    if found:
+    return bundle
+
+
+def _check_sound(bundle: Json, progress: _Progress) -> None:
+    """Our own checks, unless this very content has passed them. Raises `NotValidated`."""
+    content = digest(bundle)
+    if content == progress.bundle:
+        return
+    if problems(bundle):
         raise NotValidated(
             "Ce document ne passe pas nos contrôles : validez-le à nouveau avant l'envoi."
         )
+    progress.bundle = content
 
 
 def _patient(bundle: Json) -> Json:
@@ -711,6 +740,11 @@ def _entries(bundle: Json) -> list[Entry]:
             )
         )
     return entries
+
+
+def _known_places(entries: Sequence[Entry]) -> dict[str, str]:
+    """Where each entry goes whose id is ours to choose."""
+    return {entry.full_url: entry.reference for entry in entries if entry.reference}
 
 
 def _placed(resource: Json, places: Mapping[str, str]) -> Json:

@@ -19,6 +19,7 @@ from pipeline.reimport.client import (
 )
 from pipeline.reimport.errors import Action, RecordDiffers, ServerProblem, VersionConflict
 from pipeline.reimport.receipts import (
+    ACTORS,
     Delivery,
     Effect,
     Receipt,
@@ -30,8 +31,6 @@ from pipeline.reimport.receipts import (
 )
 
 Json = dict[str, Any]
-
-ACTORS = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Device"})
 
 
 def unsend(

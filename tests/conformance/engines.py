@@ -70,7 +70,9 @@ def hapi_messages(url: str, resource: str) -> tuple[Message, ...]:
     """What HAPI's validator at `url` says of a resource given as FHIR JSON text."""
     answer = httpx.post(url, content=resource.encode(), timeout=120)
     answer.raise_for_status()
-    return tuple(Message(**message) for message in answer.json())
+    return tuple(
+        Message(**{name: text or "" for name, text in message.items()}) for message in answer.json()
+    )
 
 
 def medplum_messages(origin: str, resource: str) -> tuple[Message, ...]:
@@ -89,7 +91,7 @@ def medplum_messages(origin: str, resource: str) -> tuple[Message, ...]:
 
 
 def _hapi(main: str) -> list[str]:
-    """Class path and main class of a HAPI process; builds the module where its sources are newer."""
+    """Class path and main class of a HAPI process; built where its sources are newer."""
     built = HAPI / "target" / "classpath.txt"
     sources = [HAPI / "pom.xml", *(HAPI / "src").rglob("*.*")]
     newest = max(source.stat().st_mtime for source in sources)

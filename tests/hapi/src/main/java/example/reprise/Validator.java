@@ -51,6 +51,7 @@ public final class Validator {
     "http://hl7.org/fhir/uv/aitransparency/",
     "http://hl7.org/fhir/uv/security-label-ds4p/",
     "http://hl7.org/fhir/StructureDefinition/derivation-reference",
+    "http://hl7.org/fhir/StructureDefinition/targetPath",
     "http://hl7.org/fhir/5.0/StructureDefinition/"
   };
 

@@ -1,0 +1,88 @@
+"""Validated bundles in an output folder, and what must be on a server once they were sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.fhir.serialising import dumps, loads
+from pipeline.reimport.assignment import Policy
+from pipeline.reimport.client import Patience
+from tests.fhir import examples
+
+Json = dict[str, Any]
+
+DOCTOR = "Dr Camille Exemple"
+EVERYONE = Policy(who=DOCTOR, accept_clear=True, create_unmatched=True)
+# Quick, and stubborn enough for a proxy that harms one request in four.
+STUBBORN = Patience(tries=25, first=0.002, longest=0.02)
+
+
+@cache
+def texts(count: int) -> tuple[str, ...]:
+    """`count` validated bundles as FHIR JSON, each of a patient of its own."""
+    return tuple(
+        dumps(_of_another(bundle, number))
+        for number, bundle in enumerate(examples.validated(count))
+    )
+
+
+def fill(out: Path, count: int) -> list[Json]:
+    """Write `count` validated bundles into `out`; returns them."""
+    folder = out / "validated"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, text in enumerate(texts(count)):
+        (folder / f"document-{number:04}.json").write_text(text, encoding="utf-8")
+    return [loads(text) for text in texts(count)]
+
+
+def put_references(bundles: Iterable[Json]) -> list[str]:
+    """Where everything goes that is PUT."""
+    return [
+        entry["request"]["url"]
+        for bundle in bundles
+        for entry in bundle["entry"]
+        if entry["request"]["method"] == "PUT"
+    ]
+
+
+def conditions(bundles: Iterable[Json]) -> set[tuple[str, str]]:
+    """Type and search of each actor that is created on condition."""
+    return {
+        (entry["request"]["url"], entry["request"]["ifNoneExist"])
+        for bundle in bundles
+        for entry in bundle["entry"]
+        if entry["request"]["method"] == "POST"
+    }
+
+
+def kinds(bundles: Iterable[Json]) -> Counter[str]:
+    """How many resources of each type must be on the server, actors once each."""
+    bundles = list(bundles)
+    counted = Counter(reference.partition("/")[0] for reference in put_references(bundles))
+    counted.update(kind for kind, _ in conditions(bundles))
+    return counted
+
+
+_FAMILIES = ("Fictif", "Exemplaire", "Dupré", "Imaginé", "Levrai", "Spécimen", "Modèle", "Factice")
+_GIVEN = ("Agathe", "Bruno", "Clémence", "Didier", "Émilie", "Fabrice", "Gaëlle", "Hugues")
+
+
+def _of_another(bundle: Json, number: int) -> Json:
+    """The bundle with an identity that resembles no other one's."""
+    for entry in bundle["entry"]:
+        patient = entry["resource"]
+        if patient["resourceType"] != "Patient":
+            continue
+        # Far apart in name, first name and birth date at once.
+        family = (
+            _FAMILIES[number % 8] + chr(97 + number // 8 % 26) * 3 + chr(97 + number // 208) * 2
+        )
+        patient["name"] = [{"use": "usual", "family": family, "given": [_GIVEN[number * 3 % 8]]}]
+        patient["birthDate"] = f"{1930 + number % 80}-{1 + number % 12:02}-{1 + number % 28:02}"
+        patient["identifier"] = patient["identifier"][:1]
+        patient.pop("_birthDate", None)
+    return bundle

@@ -387,13 +387,19 @@ def number(c: Cursor) -> Decimal | None:
         if unit.readings.get("unit") == "goutte":
             return Decimal(roman)
     if misread is not None:
-        if counted:
+        timed = unit is not None and "period" in unit.readings and misread == 1
+        if misread == 1 and (c.sees("par", "/") and c.has("period", 1) or c.sees("foi")):
+            return Decimal(misread)
+        if counted or timed and c.any_of(_LEADS_TIME, -2):
             return Decimal(misread)
         value = _slash_fraction(c, misread) if misread == 1 else None
         if value is not None:
             return value
     c.place = start
     return None
+
+
+_LEADS_TIME: Final = frozenset(["supply", "duration", "every"])
 
 
 def _slash_fraction(c: Cursor, numerator: Decimal) -> Decimal | None:
@@ -607,6 +613,8 @@ def rate(c: Cursor) -> Element | None:
         if _is_amount(c) and not c.has("intake"):
             return None
         worded = times
+        if not times and c.sees("x") and _multiplies(c):
+            return None
         while c.any_of(frozenset(["times", "intake"])) and not c.sees("x x"):
             c.place += 1
             worded = True
@@ -638,6 +646,15 @@ def rate(c: Cursor) -> Element | None:
     return Rate(
         Decimal(1) if said else None, None, period, None, unit, **c.since(start)
     )
+
+
+def _multiplies(c: Cursor) -> bool:
+    """Whether `x` stands between a dose and its number of intakes (`1 x 3/j`, not `3 x 1 cp`)."""
+    here = c.place
+    c.place += 1
+    counted = span(c) is not None and not _is_amount(c)
+    c.place = here
+    return counted
 
 
 def _is_amount(c: Cursor) -> bool:
@@ -784,13 +801,11 @@ def _first_days(c: Cursor, start: int) -> Element | None:
     value = number(c)
     if value is None:
         return None
+    if c.take("following_days") is not None:
+        return Course(2, None, text=c.written(start), length=int(value), **c.since(start))
     if c.take("first") is not None and c.take("period") is not None:
         length = int(value)
         return Course(1, length, text=c.written(start), **c.since(start))
-    if c.has("period") and c.word(c.lexemes[c.place].text) and c.word("suivant"):
-        return Course(
-            2, None, text=c.written(start), length=int(value), **c.since(start)
-        )
     return None
 
 
@@ -955,7 +970,9 @@ def scheme(c: Cursor) -> Element | None:
                     break
                 sign = joint.text
                 c.place += 1
-            elif sign is None and "number" in joint.readings and joint.text in "0123":
+            elif sign in (None, "") and (
+                joint.text == "o" or "number" in joint.readings and joint.text in "0123"
+            ):
                 sign = ""
             elif sign != "":
                 break
@@ -1029,6 +1046,8 @@ def amount(c: Cursor) -> Element | None:
     low, high = values
     here = c.place
     c.word("petite", "grosse", "petit", "gros")
+    if low < 1 and c.sees("de", "d") and c.has("unit", 1):
+        c.place += 1
     if c.has("unit") and not (c.has("measure") and c.sees("cc")):
         unit = c.take("unit")
         assert unit is not None
@@ -1036,6 +1055,8 @@ def amount(c: Cursor) -> Element | None:
             return None
         weight = _dose_weight(c, unit)
         unit = weight or unit
+        if high is None and low == int(low):
+            low += _fraction_behind(c)
         c.word("sec", "secable")
         strength, per = _own_strength(c)
         return Amount(low, high, unit, "count", False, strength, per, **c.since(start))
@@ -1056,6 +1077,15 @@ def amount(c: Cursor) -> Element | None:
     if c.has("period") or c.has("ordinal"):
         return None
     return Amount(low, high, "", "number", **{**c.since(start), "repaired": _guessed(c, start)})
+
+
+def _fraction_behind(c: Cursor) -> Decimal:
+    """The half of `1 cp et demi` or `1 cp 1/2`."""
+    here = c.place
+    value = _and_a_fraction(c)
+    if value and (c.has("unit") or c.has("measure")):
+        c.place, value = here, Decimal(0)
+    return value
 
 
 def _dose_weight(c: Cursor, unit: str) -> str | None:
@@ -1236,7 +1266,7 @@ def _free_text(c: Cursor) -> str:
         elif _starts_amount(c):
             break
         c.place += 1
-    while c.place > start and c.sees("et", "ou", "de", ",", "en", "a", "pendant", "le", "d", "l", ahead=-1):
+    while c.place > start and (c.has("filler", -1) or c.has("meal_relation", -1)):
         c.place -= 1
     return c.written(start)
 
@@ -1289,6 +1319,7 @@ def _reason(c: Cursor) -> str:
     text = _free_text(c)
     if not text:
         return ""
+    text += _compared(c)
     members = c.lexemes[start : c.place]
     if any("complaint" in member.readings for member in members):
         words = [
@@ -1297,6 +1328,22 @@ def _reason(c: Cursor) -> str:
         ]
         text = " ".join(words)
     return text.strip(" .,;:-")
+
+
+def _compared(c: Cursor) -> str:
+    """A comparison in brackets behind a complaint: ` (EVA > 6)`."""
+    here = c.place
+    if c.word("("):
+        compared = False
+        while not c.done and not c.sees("("):
+            compared = compared or c.sees("<", ">", "≥", "≤", "=") or c.has("comparison")
+            if c.word(")"):
+                if compared:
+                    return " " + c.written(here)
+                break
+            c.place += 1
+    c.place = here
+    return ""
 
 
 def _condition(c: Cursor) -> str:
@@ -1309,9 +1356,35 @@ def _condition(c: Cursor) -> str:
     return c.written(start)
 
 
+def laboratory(c: Cursor) -> Element | None:
+    """`> 1,5 g/l :`, `1 à 1,5 g/l`: a measured value under which a dose of a scheme is taken."""
+    start = c.place
+    compared = c.word("<", ">", "≥", "≤") or c.take("comparison") is not None
+    c.word("=")
+    if not compared:
+        c.word("entre", "de")
+    if span(c) is None:
+        return None
+    if c.word("et") and span(c) is None:
+        return None
+    if c.take("measure") is not None and c.word("/"):
+        if not c.word("l", "dl", "litre"):
+            return None
+    elif not (compared and c.sees(":", "→", "=")):
+        return None
+    return Need(condition=c.written(start), **c.since(start))
+
+
 def maximum(c: Cursor) -> Element | None:
     """`max 4/j`, `sans dépasser 4 g par jour`, `jusqu'à 3 fois par jour`; or `max` after a rate."""
     start = c.place
+    if c.has("number") and c.has("maximum", 1):
+        value = Amount(number(c) or Decimal(1), None, "", "number", **c.since(start))
+        c.place += 1
+        per = _per(c)
+        if per is None:
+            return None
+        return Maximum(value, Time(per[0], None, per[1]), **c.since(start))
     if c.take("maximum") is None:
         return None
     while c.word(":", "de", "=", "a", "maximum") or c.take("maximum"):
@@ -1513,6 +1586,31 @@ def substitution(c: Cursor) -> Element | None:
     return NoSubstitution(reason, **c.since(start))
 
 
+def titration(c: Cursor) -> Element | None:
+    """`augmenter de 5 mg tous les 5 jours`: how the dose changes, which is no dose."""
+    start = c.place
+    if c.take("titration") is None:
+        return None
+    c.word("la", "dose", "de", "d")
+    if number(c) is not None:
+        _ = c.take("measure") or c.take("unit") or c.take("period")
+    here = c.place
+    c.word(",", "par")
+    if every(c) is None:
+        c.place = here
+        if _per(c) is None:
+            c.place = here
+    here = c.place
+    if c.word("jusqu a", "jusqua") or c.take("until"):
+        if number(c) is not None:
+            _ = c.take("measure") or c.take("unit")
+            if _per(c) is None:
+                pass
+        else:
+            c.place = here
+    return Instruction(c.written(start), **c.since(start))
+
+
 def once(c: Cursor) -> Element | None:
     start = c.place
     if c.take("once") is not None:
@@ -1591,6 +1689,7 @@ def _flag(kind: str, make: Callable[..., Element]) -> Rule:
 
 RULES: Final[tuple[Rule, ...]] = (
     _phrase("instruction", Instruction),
+    titration,
     pause,
     then,
     _flag("alternatively", Alternating),
@@ -1598,6 +1697,7 @@ RULES: Final[tuple[Rule, ...]] = (
     renewal,
     fractioned,
     once,
+    laboratory,
     meals,
     scheme,
     interval,

@@ -63,20 +63,21 @@ _TOKEN: Final = re.compile(
 )
 _DIGITS: Final = str.maketrans("oqliz|!s", "00112115")
 _LETTERS: Final = str.maketrans("015|!8$", "olsllbs")
-_LOOKALIKE: Final = (("rn", "m"), ("vv", "w"), ("ii", "u"), ("cl", "d"), ("i", "l"), ("1", "l"))
+_LOOKALIKE: Final = (("rn", "m"), ("ri", "n"), ("vv", "w"), ("ii", "u"), ("cl", "d"), ("i", "l"), ("1", "l"))
 _HALVES: Final = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "0.333", "⅔": "0.667"}
 _GLUABLE: Final = frozenset(
     "unit measure period moment times duration supply route renewal maximum every fraction "
     "intake meal meal_relation number_word".split()
 )
-_GLUABLE_FILLERS: Final = frozenset(["et", "par", "le", "a", "de"])
+_GLUABLE_FILLERS: Final = frozenset(["et", "par", "le", "les", "la", "a", "de", "tou", "en"])
+_DAY: Final = re.compile(r"j(?:\d|[oil](?![a-z]))[\doil]?")
 _ROMAN: Final = re.compile(r"(?=[xvil])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _ROMAN_VALUES: Final = {"i": 1, "v": 5, "x": 10, "l": 50}
 
 
 def lex(text: str) -> tuple[Lexeme, ...]:
     """The lexemes of `text` from left to right, with offsets into it."""
-    return _phrases(_pieces(text))
+    return _phrases(_in_context(_pieces(text)))
 
 
 # --- words ------------------------------------------------------------------------------------
@@ -108,6 +109,35 @@ def _pieces(text: str) -> list[_Piece]:
             sign = {"–": "-", "—": "-", "‑": "-", "×": "x", "*": "x"}.get(raw, raw)
             found.append(_Piece(sign, start, end))
     return found
+
+
+def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
+    """Letters that only their neighbours tell: `/i` and `5 i` are days, `/6 b` hours."""
+    result = list(found)
+    for place, piece in enumerate(found):
+        before = found[place - 1] if place else None
+        after = found[place + 1] if place + 1 < len(found) else None
+        numbered = before is not None and before.number is not None
+        if piece.text in ("i", "1") and before is not None and before.text == "/":
+            counted = after is not None and (after.number is not None or after.text in ("/", "cp"))
+            earlier = found[place - 2] if place > 1 else None
+            if (piece.text == "i" or earlier is None or earlier.number is None) and not counted:
+                result[place] = piece._replace(text="j", number=None, repaired=True)
+        elif piece.text == "i" and numbered and (after is None or after.number is None):
+            result[place] = piece._replace(text="j", repaired=True)
+        elif piece.text == "b" and numbered and place > 1:
+            if found[place - 2].text in ("/", "les", "par", "a", "le"):
+                result[place] = piece._replace(text="h", repaired=True)
+        elif piece.text == "sl" and after is not None and after.text.isalpha():
+            meaning = vocabulary().phrases.get((after.text,), {})
+            if "complaint" in meaning or not meaning:
+                result[place] = piece._replace(text="si", repaired=True)
+        elif piece.text == "soit" and before is not None:
+            if before.text in ("le", "et", "matin", "midi", ",", "chaque") and (
+                after is None or after.number is None
+            ):
+                result[place] = piece._replace(text="soir", repaired=True)
+    return result
 
 
 def _decimal(text: str) -> Decimal:
@@ -160,13 +190,25 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     known = words.known(word)
     if known is not None:
         return ((known, None, False),)
-    if any(c.isdigit() or c in "½¼¾⅓⅔" for c in word):
-        spelled = _spelled(word)
-        if spelled is not None and sum(c.isalpha() for c in word) > 2:
+    if word in words.misread:
+        return ((words.misread[word], None, True),)
+    if len(word) > 1 and _ROMAN.fullmatch(word):
+        return ((word, None, False),)
+    if _DAY.fullmatch(word):
+        figures = word[1:].translate(_DIGITS)
+        return (("j", None, False), (figures, Decimal(figures), not word[1:].isdecimal()))
+    digits = sum(c.isdigit() for c in word)
+    if digits and len(word) - digits >= 3:
+        spelled = _lookalikes().get(lookalike(stem(word.translate(_LETTERS))))
+        if spelled is not None:
             return ((spelled, None, True),)
     parts = _segment(word)
     if parts is not None:
         return parts
+    if sum(c.isdigit() or c in "½¼¾⅓⅔" for c in word) and sum(c.isalpha() for c in word) > 2:
+        spelled = _spelled(word)
+        if spelled is not None:
+            return ((spelled, None, True),)
     if any(c.isdigit() for c in word):
         # digits beside letters of no meaning: the name of a drug (`b12`), or ink gone wrong
         return tuple(
@@ -203,7 +245,7 @@ def _segment(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
     final = best[len(word)]
     if final is None or len(final[1]) < 2 and not any(c.isdigit() for c in word):
         return None
-    if not any(number is not None for _, number, _ in final[1]) and final[0] > 2.4:
+    if not any(number is not None for _, number, _ in final[1]) and final[0] > 2.8:
         return None
     return final[1]
 
@@ -214,6 +256,8 @@ def _part(
     """What a stretch of a glued word costs and means, if it may mean anything."""
     before = word[start - 1] if start else ""
     after = word[end] if end < len(word) else ""
+    if start == 0 and end < len(word) and piece in vocabulary().misread_halves:
+        return 1.5, ("½", Decimal("0.5"), True)
     if piece in _HALVES:
         return 1.0, (piece, Decimal(_HALVES[piece]), False)
     if piece[0].isdigit() and piece.isdecimal():
@@ -225,15 +269,19 @@ def _part(
         digits = sum(c.isdigit() for c in piece)
         if before.isdigit() or after.isdigit():
             return None
-        if digits or (start == 0 and after and piece in ("l", "i", "|", "lo", "io")):
+        rest = vocabulary().known(word[end:]) if end < len(word) else None
+        counted = rest is not None and rest not in _GLUABLE_FILLERS
+        counted = counted and (len(rest or "") > 1 or rest == "g")
+        if digits or (start == 0 and counted and piece in ("l", "i", "|", "lo", "io")):
             return 1.3 + 0.2 * (len(piece) - digits), (figures, Decimal(figures), True)
     words = vocabulary()
     known = words.known(piece)
     if known is None:
-        return None
+        meant = words.misread.get(piece) if start or end < len(word) else None
+        return None if meant is None else (1.6, (meant, None, True))
     readings = words.phrases.get((known,), {})
     if not (_GLUABLE & readings.keys() or known in _GLUABLE_FILLERS):
-        return None
+        return (1.4, (known, None, False)) if len(piece) > 1 and readings else None
     if len(piece) == 1:
         beside_digit = before.isdigit() or after.isdigit() or before == "" and known == "x"
         return (1.1 if beside_digit or known in "xj" else 3.0), (known, None, False)
@@ -270,8 +318,16 @@ def _spelled(word: str) -> str | None:
     if len(word) < 4:
         return None
     allowed = 1 if len(word) < 8 else 2
-    match = process.extractOne(word, _long_words(), scorer=OSA.distance, score_cutoff=allowed)
-    return None if match is None else str(match[0])
+    near = process.extract(
+        word, _long_words(), scorer=OSA.distance, score_cutoff=allowed, limit=None
+    )
+    if not near:
+        return None
+
+    def rank(found: tuple[str, float, int]) -> tuple[float, bool, bool]:
+        return found[1], found[0] not in words.common, len(found[0]) != len(word)
+
+    return str(min(near, key=rank)[0])
 
 
 # --- phrases ----------------------------------------------------------------------------------

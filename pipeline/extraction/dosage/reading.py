@@ -268,7 +268,7 @@ class _Reader:
                 self.after_then = self.step.start is not None or self.provisional is not None
                 return
             case Alternating():
-                self.alternate(element)
+                self.alternate(element, rest)
                 return
         if element.repaired and not isinstance(element, Form):
             self.repaired = True
@@ -393,7 +393,8 @@ class _Reader:
             if step.dose.kind == "number" and amount.kind == "number":
                 self.unexplained.append(self.text[amount.start : amount.end])
                 return
-            if step.moment_first or step.condition_first or step.needed:
+            taking_turns = any(isinstance(other, Alternating) for other in rest)
+            if step.moment_first or step.condition_first or step.needed or taking_turns:
                 step = self.branch()
             else:
                 self.doubts.append("Deux doses pour la même prise.")
@@ -402,6 +403,11 @@ class _Reader:
             if amount.kind == "number" and not self.continues(rest):
                 # a number left alone behind a complete dosage, often a count of boxes cut off
                 self.unexplained.append(self.text[amount.start : amount.end])
+                return
+            if amount.kind == "count" and amount.low >= 5 and not self.continues(rest):
+                # "1 gélule matin et soir, 56 gélules": what the pharmacist hands out
+                value = Quantity(value=_plain(amount.low), unit=amount.unit)
+                self.keep("dispense_quantity", value, amount)
                 return
             if step.dose is None and self.provisional is not None and not self.distinct(amount):
                 # "500 mg matin et soir 1 cp": the dose comes after its moments
@@ -678,9 +684,14 @@ class _Reader:
         else:
             self.doubts.append("Intervalle sans valeur.")
 
-    def alternate(self, element: Alternating) -> None:
+    def alternate(self, element: Alternating, rest: Sequence[Element]) -> None:
         """Two doses that take turns: each every other day."""
         every_other = Rate(Decimal(1), None, Decimal(2), None, "d")
+        if not any(isinstance(other, Amount) for other in rest):
+            for step in self.steps[-2:]:
+                step.rate = every_other
+            self.step.covers(element)
+            return
         if self.step.rate is None or _per_day(self.step.rate) == 1:
             self.step.rate = every_other
         self.steps.append(_Step(rate=every_other))

@@ -56,6 +56,11 @@ class Vocabulary:
         self.misread_halves: frozenset[str] = frozenset(
             simple(form) for form in data["misread_half"]["written"]
         )
+        self.misread: dict[str, str] = {
+            simple(seen): stem(simple(meant))
+            for meant, forms in data["misread"].items()
+            for seen in forms
+        }
         self.ordinary: frozenset[str] = frozenset(
             stem(simple(word)) for word in data["ordinary"]["written"]
         )
@@ -65,6 +70,12 @@ class Vocabulary:
         self.longest = max(map(len, self.phrases))
         self.words: frozenset[str] = frozenset(
             word for phrase in self.phrases for word in phrase if word[0].isalpha()
+        )
+        self.common: frozenset[str] = frozenset(
+            word
+            for phrase, readings in self.phrases.items()
+            if _COMMON & readings.keys()
+            for word in phrase
         )
         self.starts: frozenset[str] = frozenset(phrase[0] for phrase in self.phrases)
 
@@ -90,7 +101,7 @@ def _entries(
         yield "measure", name, entry["written"]
     for kind in _BY_VALUE:
         for value, forms in data[kind].items():
-            yield kind, value, forms
+            yield kind, value, [value, *forms] if kind == "instruction" else forms
     for value, forms in data["number"].items():
         yield "number_word", Decimal(value), forms
     for value, forms in data["fraction"].items():
@@ -107,6 +118,12 @@ def _entries(
     for value, forms in data["fractioned_dispensing"]["adverb"].items():
         yield "fractioned_adverb", value, forms
 
+
+_COMMON: Final = frozenset(
+    "unit measure period moment moments times duration number_word route weekday as_needed meal "
+    "supply renewal every maximum interval".split()
+)
+"""Kinds whose words a misreading is most likely to mean."""
 
 _BY_VALUE: Final = (
     "period",
@@ -157,6 +174,7 @@ _LISTS: Final = (
     "later",
     "equivalence",
     "alternatively",
+    "titration",
 )
 
 

@@ -54,7 +54,10 @@ class Word:
     end: int
 
 
-_WORD: Final = re.compile(r"[^\W_]+")
+_WORD: Final = re.compile(
+    r"[^\W\d_]{4,}(?=\d+(?:[.,]\d+)?\s?(?:mg|g|µg|ug|ml|ui|mcg|microg|%)\b|\d{2,}\b)|[^\W_]+"
+)
+"""A word; a name glued to its strength (`RAMIPRIL5 mg`) ends before the number."""
 _JOINT: Final = re.compile(r"[ \t]*[/+][ \t]*|[ \t]*-[ \t]*")
 
 

@@ -34,7 +34,10 @@ def concept(*codings: Json, text: str = "") -> Json:
 
 
 def coded(codes: Sequence[Code], text: str = "") -> Json:
-    return concept(*(coding(c.system, c.code, c.display) for c in codes), text=text)
+    """A CodeableConcept; what the vocabulary knows by its name alone becomes its text."""
+    named = next((c.display for c in codes if not c.code), "")
+    known = (coding(c.system, c.code, c.display) for c in codes if c.code)
+    return concept(*known, text=text or named)
 
 
 def extension(url: str, **value: object) -> Json:

@@ -58,6 +58,8 @@ class Element:
 
 
 _SCALARS = {bool: "Boolean"}
+# Names that pydantic's own types have for two primitives of FHIR.
+_MARKERS = {"EncodedBytes": "Base64Binary", "UuidVersion": "Uuid"}
 
 
 @cache
@@ -85,6 +87,7 @@ def _element(annotation: Any, extra: dict[str, Any]) -> Element:
     if typing.get_origin(annotation) is typing.Annotated:
         marker = annotation.__metadata__[0]
         name = marker.__name__ if isinstance(marker, type) else type(marker).__name__
+        name = _MARKERS.get(name, name)
         primitive = True
     elif annotation in _SCALARS:
         name, primitive = _SCALARS[annotation], True

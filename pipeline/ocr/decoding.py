@@ -324,10 +324,10 @@ class Lexicon:
         )
         return [self.names[place] for _, _, place in found]
 
-    def candidates(self, log_probs: LogProbs, text: str) -> list[Candidate]:
-        """The names nearest to `text`, scored on the lattice in their usual case forms, best
-        first."""
-        names = self.nearest(text)
+    def candidates(self, log_probs: LogProbs, texts: Sequence[str]) -> list[Candidate]:
+        """The names nearest to any of `texts`, scored on the lattice in their usual case forms,
+        best first."""
+        names = dict.fromkeys(name for text in texts for name in self.nearest(text))
         forms = [(name, form) for name in names for form in case_forms(name)]
         scores = likelihoods(log_probs, [form for _, form in forms])
         best: dict[str, Candidate] = {}

@@ -373,8 +373,8 @@ def name_features(
     """
     window = log_probs[slot.start : slot.end].copy()
     window[:, SPACE] = -20.0
-    ranked = lexicon.candidates(window, slot.text)
     free = [text for text in dict.fromkeys((slot.text, greedy(window))) if text]
+    ranked = lexicon.candidates(window, free)
     best_free = float(likelihoods(window, free).max())
     open_score = best_free - none
     if not ranked:

@@ -79,10 +79,10 @@ def trainable(line: LineImage) -> bool:
 def weight(line: LineImage, progress: float) -> float:
     """How often a line is drawn, relative to an ordinary contemporary line.
 
-    The sentence that every volunteer repeats is thinned; the older hands fade after three fifths.
+    The sentence that every volunteer repeats is thinned; the older hands fade after a third.
     """
     by_source = {"copiste": 1.0, "mss20": 0.8, "synthetic": 1.0}
-    old = 0.7 if progress < 0.6 else 0.25
+    old = 0.7 if progress < 0.35 else 0.25
     thinned = 0.2 if "consent" in line.flags else 0.3 if "ref" in line.flags else 1.0
     return by_source.get(line.source, old) * thinned * (1.3 if STRUCK in line.text else 1.0)
 

@@ -129,7 +129,7 @@ def test_lexicon_names_are_scored_on_the_lattice_not_by_edit_distance() -> None:
     for step in range(len(log_probs)):
         if log_probs[step].argmax() == CLASS_OF["f"]:
             log_probs[step, CLASS_OF["t"]] = math.log(0.3)
-    found = Lexicon(["XARELTO", "XARELSO", "DOLIPRANE"]).candidates(log_probs, "Xarelfo")
+    found = Lexicon(["XARELTO", "XARELSO", "DOLIPRANE"]).candidates(log_probs, ["Xarelfo"])
     assert [found[0].name, found[0].form] == ["XARELTO", "Xarelto"]
     assert found[0].score - found[1].score > 5
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.extraction.conditions.qualifiers import certainty_of
 from pipeline.extraction.evidence import TextLine, value
-from pipeline.extraction.sections.reading import find_title
+from pipeline.extraction.sections.reading import find_title, listing
 from pipeline.model import Allergy, Certainty
 
 _NONE_TEXT = "Pas d'allergie connue"
@@ -45,10 +45,10 @@ def read_allergies(lines: Sequence[TextLine]) -> tuple[Allergy, ...]:
     """Allergies of the body, each once; « pas d'allergie connue » as an entry of its own."""
     found: list[Allergy] = []
     seen: set[str] = set()
-    for index, line in enumerate(lines):
+    for line, listed in listing(lines):
         if line.struck or line.section == "family":
             continue
-        for allergy in _of_line(line, lines[index - 1] if index else None):
+        for allergy in _of_line(line, listed and line.section == "allergies"):
             text = (allergy.text.value or allergy.text.evidence.text).casefold()
             key = f"{allergy.none_known}:{text if not allergy.none_known else ''}"
             if key not in seen:
@@ -57,7 +57,7 @@ def read_allergies(lines: Sequence[TextLine]) -> tuple[Allergy, ...]:
     return tuple(found)
 
 
-def _of_line(line: TextLine, before: TextLine | None) -> Iterator[Allergy]:
+def _of_line(line: TextLine, listed: bool) -> Iterator[Allergy]:
     folded = line.folded
     none = _patterns()["none"].search(folded)
     # "Pas d'allergie à la pénicilline" denies one allergy, not all.
@@ -77,7 +77,7 @@ def _of_line(line: TextLine, before: TextLine | None) -> Iterator[Allergy]:
                 continue
         spoken = True
         yield from _items(line, rest_start, kind, match.start())
-    if spoken or line.section != "allergies":
+    if spoken or not listed:
         return
     title = find_title(line)
     start = title.end if title is not None else 0

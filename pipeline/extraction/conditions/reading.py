@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.extraction.conditions.qualifiers import Qualified, qualify
 from pipeline.extraction.conditions.vocabulary import Hit, find_problems
 from pipeline.extraction.evidence import TextLine, value
-from pipeline.extraction.sections.reading import find_title
+from pipeline.extraction.sections.reading import find_title, listing
 from pipeline.model import Certainty, Condition, ConditionRole
 
 _ROLES = {
@@ -45,10 +45,11 @@ def read_conditions(lines: Sequence[TextLine]) -> tuple[Condition, ...]:
     """Problems of the body in reading order, the same statement once."""
     found: list[Condition] = []
     seen: set[tuple[str, Certainty, ConditionRole]] = set()
-    for line, lists in _listing(lines):
+    for line, lists in listing(lines):
         if line.struck:
             continue
-        for condition in _of_line(line, lists):
+        listed = lists and (len(line.text) <= 110 or find_title(line) is not None)
+        for condition in _of_line(line, listed):
             name = (condition.text.value or condition.text.evidence.text).casefold()
             key = (name, condition.certainty, condition.role)
             if key not in seen:
@@ -68,32 +69,6 @@ def _without_echoes(conditions: Sequence[Condition]) -> Iterator[Condition]:
         echo = one.code is not None and (one.code.code, one.certainty) in listed
         if one.role is not ConditionRole.PROBLEM or not echo:
             yield one
-
-
-_BULLET = re.compile(r"\s*[-•*·–>▪●◦]")
-
-
-def _listing(lines: Sequence[TextLine]) -> Iterator[tuple[TextLine, bool]]:
-    """Lines, and whether each is part of a list of problems.
-
-    Text on the title's own line is the list; else the lines below are, until one that is blank or
-    says something else (a measurement, a signature) ends it.
-    """
-    open_list = inline = False
-    for line in lines:
-        title = find_title(line)
-        if title is not None:
-            rest = line.text[title.end :].strip(" :.-")
-            open_list, inline = True, bool(rest)
-            yield line, True
-            continue
-        bullet = bool(_BULLET.match(line.text))
-        if inline and not bullet:
-            open_list = False
-        elif not bullet and (_NO_PROBLEM_ITEM.search(line.folded) or len(line.text) > 110):
-            yield line, False
-            continue
-        yield line, open_list
 
 
 def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:

@@ -213,6 +213,10 @@ def _by_given_names(
 ) -> ParsedName:
     known = [is_given_name(word.text) and not word.is_particle for word in words]
     doubts: tuple[str, ...] = ()
+    if capitals and all(word.is_particle for word in words[:-1]):
+        # « M. DE LA FONTAINE »: a family name alone, its given name elsewhere.
+        text, repaired = _mended(words, True)
+        return ParsedName(text, (), start, end, (ONE_NAME,))
     leading = next((i for i, one in enumerate(known) if not one), len(words))
     trailing = next((i for i, one in enumerate(reversed(known)) if not one), len(words))
     if known[0] and not known[-1]:

@@ -12,15 +12,16 @@ import datetime as dt
 import re
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache, cached_property
 
 from pipeline.extraction.dates.reading import DateMention, find_dates, role
-from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, doubted, fold, value
+from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, doubted, fold, joined, value
 from pipeline.extraction.identity.identifiers import (
     BAD_FINESS,
     BAD_RPPS,
+    NO_KEY,
     Number,
     find_nir,
     find_number,
@@ -344,7 +345,11 @@ def _fields(parts: Sequence[Part]) -> dict[str, tuple[ParsedName, Part, Span]]:
         line = part.line
         for key in ("birth_family", "given", "family"):
             for match in _patterns()[f"label_{key}"].finditer(line.folded):
-                if not re.search(r"[:=]", match[0]) or key in found:
+                if key in found:
+                    continue
+                # Forms typed without colons: the label opens the part, a name goes on.
+                bare = not re.search(r"[:=]", match[0])
+                if bare and (match.start() > 0 or not match[0].endswith(" ")):
                     continue
                 if key == "family" and re.search(r"(?:pre|sur)$", line.folded[: match.start()]):
                     continue
@@ -644,7 +649,15 @@ def _nir(parts: Sequence[Part]) -> Value[str] | None:
             labelled = above is not None and bool(
                 _patterns()["label_nir"].fullmatch(above.line.folded.strip() + " ")
             )
-        found = find_nir(part.line.text, labelled)
+        text = part.line.text
+        found = find_nir(text, labelled)
+        below = _below(part)
+        if labelled and below is not None and (found is None or NO_KEY in found.doubts):
+            # The number may be broken over two rows.
+            whole = joined(part.line, below.line)
+            longer = find_nir(whole.text, labelled)
+            if longer is not None and (found is None or not longer.doubts):
+                part, found = replace(part, line=whole), longer
         if found is not None and (best is None or (best[0].doubts and not found.doubts)):
             best = (found, part, labelled)
     if best is None:

@@ -6,7 +6,8 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
-from pipeline.extraction.evidence import TextLine
+from pipeline.extraction.evidence import TextLine, fold
+from pipeline.extraction.sections.reading import find_title
 from pipeline.model import Box, Evidence, Patient, Prescriber, Value
 
 _CONTACT = re.compile(
@@ -18,7 +19,7 @@ _CONTACT = re.compile(
 
 # « Fait à Saint-Rémy-les-Ormes, le 12/11/2026 »
 _DATELINE = re.compile(
-    r"\W*(?:(?:fait|etabli|redige|signe)\s+a\s+)?(?:[a-z][a-z' -]{1,40},?\s+)?(?:le|ce)\s+[^a-z]*[a-z]{0,10}[^a-z]*$"
+    r"\W*(?:(?:fait|etabli|redige|signe)\s+a\s+)?(?:[a-z][a-z' -]{1,40},?\s+)?(?:le|ce|du|date\s*:)\s+[^a-z]*[a-z]{0,10}[^a-z]*$"
 )
 
 
@@ -37,13 +38,37 @@ def head_rows(
     ):  # fmt: skip
         if one is not None:
             sources.append(one.evidence)
+    signature = _signature(prescriber)
+    alone = [
+        all(_is_head(part, sources, signature) for part in line.parts()) for line in lines
+    ]
+    # Rows above the last one of the top that only speaks of identity belong to it too (a practice,
+    # a degree, a slogan), unless they say something clinical.
+    top = max((i for i, head in enumerate(alone) if head and i < 0.6 * len(lines)), default=-1)
     return frozenset(
-        line.number for line in lines if all(_is_head(part, sources) for part in line.parts())
+        line.number
+        for i, line in enumerate(lines)
+        if alone[i] or (i < top and find_title(line) is None and not _CLINICAL.search(line.folded))
     )
 
 
-def _is_head(part: TextLine, sources: Sequence[Evidence]) -> bool:
+_CLINICAL = re.compile(
+    r"\d\s?(?:mg|g|µg|ml|ui|%|cp|cps|kg|cm|bpm|mmhg|sa|jours?|fois|mois|h|j)(?![a-z])|°|"
+    r"(?<![a-z])(?:ta|fc|pouls|poids|taille|spo2|sat|g\dp\d|ddr|dpa|comprimes?|gelules?|matin|soir|"
+    r"ordonnance|certificat|consultation|grossesse|examens?|allerg\w+|motif|antecedents|certifie|"
+    r"soussignee?|affection|prescriptions?|demande|observation|faire)(?![a-z])"
+)
+
+
+def _signature(prescriber: Prescriber) -> str:
+    name = prescriber.name.value if prescriber.name is not None else None
+    return fold(name.family) if name is not None else ""
+
+
+def _is_head(part: TextLine, sources: Sequence[Evidence], signature: str) -> bool:
     if _CONTACT.search(part.folded):
+        return True
+    if signature and signature in part.folded and len(part.text.split()) <= 5:
         return True
     boxes: set[Box] = set()
     for source in sources:

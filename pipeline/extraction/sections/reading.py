@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -128,6 +128,28 @@ def _cut(line: TextLine) -> tuple[TextLine, ...]:
         if title is not None:
             section = title.section
     return tuple(pieces)
+
+
+def listing(lines: Sequence[TextLine]) -> Iterator[tuple[TextLine, bool]]:
+    """Lines, and whether each belongs to the list that its passage's title announces.
+
+    Text on the title's own line is the list, with the bullets below; else the lines below are,
+    down to a wide blank.
+    """
+    open_list = inline = False
+    last: TextLine | None = None
+    for line in lines:
+        title = find_title(line)
+        if title is not None:
+            open_list, inline = True, bool(line.text[title.end :].strip(" :.-"))
+        elif last is None or last.section != line.section:
+            open_list = False
+        elif not _BULLET.match(line.text):
+            height = min(line.level.height, last.level.height)
+            apart = line.page != last.page or line.level.y - last.level.bottom > 3.5 * height
+            open_list = open_list and not inline and not apart
+        yield line, open_list
+        last = line
 
 
 def in_sections(lines: Sequence[TextLine], head: frozenset[int]) -> tuple[TextLine, ...]:

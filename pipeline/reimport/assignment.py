@@ -8,7 +8,7 @@ identity follows it, today and in a later send. It is kept per target in
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,18 @@ def remember(folder: Path, decisions: Iterable[Decision]) -> None:
     kept.update((decision.key, decision) for decision in decisions)
     ordered = tuple(kept[key] for key in sorted(kept))
     write_atomically(folder / "patients.json", _DECISIONS.dump_json(ordered, indent=1))
+
+
+def forget_created(folder: Path, references: Collection[str]) -> None:
+    """New patients that were taken back from the target are new again."""
+    remember(
+        folder,
+        [
+            decision.model_copy(update={"reference": None})
+            for decision in recall(folder).values()
+            if decision.first is not None and decision.reference in references
+        ],
+    )
 
 
 def recall(folder: Path) -> dict[str, Decision]:

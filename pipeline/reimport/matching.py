@@ -108,12 +108,17 @@ class KnownPatient(Frozen):
 
 
 class Candidate(Frozen):
-    """A known patient with the probability that it is the one meant, and why, in French."""
+    """A known patient with the probability that it is the one meant, and why, in French.
+
+    `against` holds what a person must look at; `ruled_out` is set when a trait plainly differs,
+    so that this candidate does not stand in the way of another.
+    """
 
     patient: KnownPatient
     probability: Probability
     reasons: tuple[str, ...]
     against: tuple[str, ...]
+    ruled_out: bool = False
 
 
 class Proposal(Frozen):
@@ -211,7 +216,7 @@ def propose(traits: Traits, roster: Roster) -> Proposal:
         )
     best = possible[0]
     shown = tuple(possible[:SHOWN])
-    rivals = [c for c in possible[1:] if not c.against or _same_number(traits, c)]
+    rivals = [c for c in possible[1:] if not c.ruled_out or _same_number(traits, c)]
     if rivals:
         return Proposal(
             clear=None, candidates=shown, sentence="Plusieurs patients peuvent correspondre."
@@ -258,6 +263,7 @@ def compare(paper: Traits, known: KnownPatient) -> Candidate:
         probability=1 / (1 + 2.0**-bits),
         reasons=tuple(reasons),
         against=tuple(against),
+        ruled_out=Agreement.DIFFERENT in (found["given"], found["birth"], found["nir"]),
     )
 
 

@@ -127,10 +127,14 @@ class _Run:
 
 @dataclass
 class _Progress:
-    """How far one document has come: what the server holds of it by fullUrl, and the tries."""
+    """How far one document has come: what the server holds of it by fullUrl, and the tries.
+
+    `withdrawn` says that we took it back ourselves, so that its tombstones are ours.
+    """
 
     patient: str | None = None
     bundle: str = ""
+    withdrawn: bool = False
     done: dict[str, Sent] = field(default_factory=dict)
     tries: int = 0
 
@@ -282,9 +286,10 @@ def _patient_of(assignment: Assignment) -> str:
 
 def _deliver(run: _Run, document: str, assignment: Assignment | None) -> Receipt:
     before = read_receipt(run.folder, document)
-    progress = _Progress(
-        patient=before.patient if before else None, bundle=before.bundle if before else ""
-    )
+    progress = _Progress()
+    if before is not None:
+        withdrawn = before.delivery is Delivery.WITHDRAWN
+        progress = _Progress(before.patient, before.bundle, withdrawn)
     problem: ServerProblem | None = None
     try:
         if run.stop.is_set():
@@ -567,7 +572,7 @@ def _write(
     while placed:
         tried += 1
         progress.tries += 1
-        planned = _plan(run, placed, earlier)
+        planned = _plan(run, placed, earlier, progress.withdrawn)
         done.update((sent.full_url, sent) for _, sent in planned)
         if any(sent.effect is Effect.CONFLICT for _, sent in planned):
             raise RecordDiffers
@@ -603,14 +608,20 @@ def _unwritten(done: dict[str, Sent], writes: Iterable[tuple[Json, Sent]]) -> No
 
 
 def _plan(
-    run: _Run, placed: Sequence[tuple[Entry, Json]], earlier: Mapping[str, Sent]
+    run: _Run,
+    placed: Sequence[tuple[Entry, Json]],
+    earlier: Mapping[str, Sent],
+    withdrawn: bool,
 ) -> list[tuple[Json, Sent]]:
     references = [entry.reference for entry, _ in placed if entry.reference]
     held = run.client.read_many(references)
     planned = []
     for entry, resource in placed:
         reference = entry.reference or ""
-        sent = _intend(entry, resource, held[reference], earlier.get(entry.full_url))
+        there = held[reference]
+        if withdrawn and there == httpx.codes.GONE:
+            there = httpx.codes.NOT_FOUND
+        sent = _intend(entry, resource, there, earlier.get(entry.full_url))
         planned.append((resource, sent))
     return planned
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from pipeline.reimport.assignment import forget_created
 from pipeline.reimport.client import (
     Client,
     Patience,
@@ -71,8 +72,10 @@ def unsend(
             if result.delivery is Delivery.WITHDRAWN:
                 made = (sent for sent in receipt.resources if _is_own_actor(sent))
                 actors.update((sent.reference, sent) for sent in made)
-        for sent in sorted(actors.values(), key=lambda sent: -_order(sent)):
-            _delete_unreferenced(client, sent)
+        ordered = sorted(actors.values(), key=lambda sent: -_order(sent))
+        gone = {sent.reference for sent in ordered if _delete_unreferenced(client, sent)}
+        if gone:
+            forget_created(folder, gone)
     return tuple(receipts)
 
 
@@ -144,12 +147,13 @@ def _delete_all(client: Client, resources: Sequence[Sent]) -> None:
             client.wait(tried, problem)
 
 
-def _delete_unreferenced(client: Client, sent: Sent) -> None:
+def _delete_unreferenced(client: Client, sent: Sent) -> bool:
+    """Delete an actor unless something refers to it; whether it is gone."""
     try:
         client.repeat("DELETE", sent.reference)
-    except ServerProblem:
-        # Someone refers to it, or it is gone: either way it is not ours to insist.
-        return
+    except ServerProblem as problem:
+        return problem.status in {httpx.codes.NOT_FOUND, httpx.codes.GONE}
+    return True
 
 
 def _is_actor(sent: Sent) -> bool:

@@ -359,10 +359,13 @@ class _Comparison:
     def _measurements(self) -> None:
         facts = list(_leaves(self.document.facts.get("measurements", ())))
         tally = self._tally("measurement")
-        tally.truth += len(facts)
         values = self._values("measurement")
         for path, fact in facts:
             match = next((v for v in values if same_measurement(v.value, fact)), None)
+            optional = fact.get("optional", False)
+            tally.truth += match is not None or not optional
+            if match is None and optional:
+                continue
             if match is None:
                 wrong = next((v for v in values if same_sign(v.value[0], fact["loinc"])), None)
                 if wrong is None:
@@ -374,12 +377,15 @@ class _Comparison:
             self._present("measurement", value, False, "", "")
 
     def _texts(
-        self, kind: str, facts: list[tuple[str, Fact]], same: Callable[[Fact, Fact], bool]
+        self, kind: str, facts: list[tuple[str, Fact, bool]], same: Callable[[Fact, Fact], bool]
     ) -> None:
-        self._tally(kind).truth += len(facts)
+        tally = self._tally(kind)
         values = self._values(kind)
-        for path, fact in facts:
+        for path, fact, optional in facts:
             match = next((v for v in values if same(v.value, fact)), None)
+            tally.truth += match is not None or not optional
+            if match is None and optional:
+                continue
             if match is None:
                 self._differ(kind, fact, "", "missing")
                 continue
@@ -567,16 +573,21 @@ def _leaves(measurements: Sequence[Json]) -> Iterator[tuple[str, Json]]:
             yield f"measurements[{index}]", leaf
 
 
-def _allergies(facts: Json) -> list[tuple[str, Fact]]:
+def _allergies(facts: Json) -> list[tuple[str, Fact, bool]]:
     return [
-        (f"allergies[{i}]", "" if a.get("noneKnown") else fold(a["text"]))
+        (f"allergies[{i}]", "" if a.get("noneKnown") else fold(a["text"]), False)
         for i, a in enumerate(facts.get("allergies", ()))
     ]
 
 
-def _conditions(facts: Json) -> list[tuple[str, Fact]]:
+def _conditions(facts: Json) -> list[tuple[str, Fact, bool]]:
+    """Conditions with their certainty; an optional one may be left out, but not be wrong."""
     return [
-        (f"conditions[{i}]", (fold(c["text"]), c.get("certainty", "confirmed")))
+        (
+            f"conditions[{i}]",
+            (fold(c["text"]), c.get("certainty", "confirmed")),
+            c.get("optional", False),
+        )
         for i, c in enumerate(facts.get("conditions", ()))
     ]
 

@@ -436,6 +436,20 @@ def _condition(pen: _Pen, facts: dict[str, Any], text: str, role: str, certainty
     return f"conditions[{len(facts['conditions']) - 1}]"
 
 
+def _finding(pen: _Pen, facts: dict[str, Any], text: str) -> Passage:
+    """A line of the examination. What it denies may be read as a denied condition, or left."""
+    denied = ""
+    for lead in ("Pas de ", "Pas d'"):
+        denied = denied or text.partition(lead)[2]
+    if text.endswith(" : non"):
+        denied = text.removesuffix(" : non")
+    if not denied:
+        return Passage("text", text)
+    path = _condition(pen, facts, denied, "problem", "negated")
+    facts["conditions"][-1]["optional"] = True
+    return Passage("text", text, (path,))
+
+
 def _allergy(pen: _Pen, facts: dict[str, Any]) -> Passage:
     if pen.chance(0.5):
         facts["allergies"].append({"text": "", "noneKnown": True})
@@ -494,7 +508,7 @@ def _note(pen: _Pen, facts: dict[str, Any]) -> list[Passage]:
     lines += _measured(pen, measurements.vitals(rng), facts)
     if pen.chance(0.35):
         lines += _measured(pen, measurements.results(rng), facts)
-    lines += [Passage("text", text) for text in pen.clinic("findings", rng.choice((1, 2)))]
+    lines += [_finding(pen, facts, text) for text in pen.clinic("findings", rng.choice((1, 2)))]
     if pen.chance(0.5):
         absent = pen.clinic("negated")[0]
         path = _condition(pen, facts, absent, "problem", "negated")
@@ -553,7 +567,13 @@ def _pregnancy(pen: _Pen, facts: dict[str, Any], day: dt.date) -> list[Passage]:
         "Œdèmes : non",
         "Présentation céphalique",
     ]
-    lines += [Passage("text", text) for text in pen.rng.sample(extra, 2)]
+    for text in pen.rng.sample(extra, 2):
+        if text == "MAF +":
+            facts["measurements"].append({"loinc": "57088-7", "text": "+", "optional": True})
+            path = f"measurements[{len(facts['measurements']) - 1}]"
+            lines.append(Passage("measurement", text, (path,)))
+        else:
+            lines.append(_finding(pen, facts, text))
     if pen.chance(0.4):
         lines.append(_allergy(pen, facts))
     if pen.chance(0.35):

@@ -117,11 +117,11 @@ def faxed(pixels: Pixels, rng: Random, header: str) -> Capture:
     grey += noise.normal(0, 14, grey.shape)
     black = grey < rng.uniform(150, 180)
     black ^= noise.random(grey.shape) < rng.uniform(0.0002, 0.0012)
-    image = Image.fromarray(np.where(black, 0, 255).astype(np.uint8))
+    image = Image.fromarray(np.where(black, 0, 255).astype(np.uint8)).convert("1")
     if header:
         font = ImageFont.truetype("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf", 22)
         ImageDraw.Draw(image).text((60, 14), header, font=font, fill=0)
-    out = np.asarray(image)
+    out = np.asarray(image.convert("L"))
     if rng.random() < 0.3:
         column = rng.randint(100, out.shape[1] - 100)
         out = out.copy()

@@ -19,6 +19,7 @@ _PLAINLY_INKED = 0.0015  # share of the page under strong ink that needs no clos
 # Darkness of a stroke under a narrow blur over that under a wide one. Measured on pencil laid over
 # paper texture 1.8 to 2.5, on ink blurred through the sheet 1.1 to 1.58.
 _SHARP_STROKE = 1.65
+_BLURRED_INK = 60.0
 _NEVER_THROUGH = 90.0  # darkness that no ink from the other side reaches
 
 
@@ -63,6 +64,8 @@ def is_blank(grey: Pixels, dpi: float, reduced: Pixels, mask: Pixels) -> bool:
     noise = 1.48 * float(np.median(np.abs(narrow - paper)))
     marked = (narrow > paper + max(5 * noise, 5.0)).astype(np.uint8) * np.uint8(255)
     marked = _cleared(ink.without_rules(np.asarray(marked, np.uint8)))
+    if float(np.percentile(narrow[marked > 0], 90) if marked.any() else 0.0) > _BLURRED_INK:
+        return False  # too dark to shine through: written, and badly scanned
     return _sharp_strokes(marked, narrow - paper, wide - paper) < _FEWEST_STROKES
 
 

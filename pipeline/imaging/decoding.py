@@ -102,10 +102,14 @@ def _pixels(image: Image.Image) -> Pixels:
 
 
 def _filled_in(pixels: Pixels) -> bool:
-    """Whether the last rows are one flat tone: libjpeg repeats a tone where data was missing."""
-    tail = pixels[-16:]
-    flat = int(np.ptp(tail.reshape(-1, tail.shape[-1] if tail.ndim == 3 else 1), axis=0).max())
-    return flat == 0 and 30 < int(tail.min()) < 225
+    """Whether the last rows are one flat grey that the page does not have elsewhere: libjpeg goes
+    on with one tone where data is missing."""
+    tone = pixels[-1, -1]
+    if not 30 < int(tone.max()) < 225 or not (pixels[-16:] == tone).all():
+        return False
+    flat = (pixels[:, ::16] == tone).reshape(len(pixels), -1).all(axis=1)
+    end = len(flat) - int(np.argmin(flat[::-1])) if not flat.all() else 0
+    return end > 0 and bool((pixels[:end:8, ::8] == tone).mean() < 0.2)
 
 
 def _square(pixels: Pixels, density: tuple[float, float]) -> Raster:

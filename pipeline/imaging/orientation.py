@@ -45,8 +45,10 @@ def lean(ink: Pixels) -> Lean:
     points = cv2.findNonZero(ink)
     if points is None or len(points) < 50:
         return Lean(quarter=False, angle=0.0, margin=1.0)
-    step = max(len(points) // _MOST_POINTS, 1)
-    x, y = np.ascontiguousarray(points.reshape(-1, 2)[::step].T, np.float32)
+    points = points.reshape(-1, 2)
+    if len(points) > _MOST_POINTS:  # at random: a stride would line up with ruled paper
+        points = points[np.random.default_rng(0).integers(0, len(points), _MOST_POINTS)]
+    x, y = np.ascontiguousarray(points.T, np.float32)
     coarse = np.arange(-_LEAN_LIMIT, _LEAN_LIMIT + _COARSE_STEP / 2, _COARSE_STEP)
     flat = _contrast(x, y, coarse, _BAND, _BANDS_APART)
     steep = _contrast(y, -x, coarse, _BAND, _BANDS_APART)

@@ -61,13 +61,13 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
     grey = _grey(raster.pixels)
     small = _reduced(grey, _ANALYSIS_SIDE)
     sheet = _analyse(small)
-    upright, back, dpi = _rectified(grey, raster.dpi, small.shape[1] / grey.shape[1], sheet)
+    upright, back, dpi, native = _rectified(grey, raster.dpi, small.shape[1] / grey.shape[1], sheet)
     blank = content.is_blank(upright, dpi, sheet.page, sheet.mask)
     verdict = Quality(legibility=Legibility.GOOD)
     if not blank:
         cut = sheet.outline.cut if sheet.outline else quality.touches_border(sheet.mask)
         paper = float(np.median(sheet.tone))
-        verdict = quality.assess(upright, dpi, sheet.mask, paper=paper, cut=cut)
+        verdict = quality.assess(upright, dpi, sheet.mask, scanned_dpi=native, paper=paper, cut=cut)
     return Prepared(
         grey=_evened(upright, sheet.tone),
         transform=Transform(back),
@@ -96,7 +96,8 @@ def _analyse(small: Pixels) -> _Sheet:
     mask = ink.mask(dark)
     if found is not None:
         _clear_rim(mask, 0)
-    lean = orientation.lean(mask)
+    rows, columns = (side // 12 for side in mask.shape)  # holes and scanner edges lie outside
+    lean = orientation.lean(np.ascontiguousarray(mask[rows:-rows, columns:-columns]))
     if not content.is_document(dark, tone, mask, lean.margin):
         raise NotADocument
     rotation = 90 if lean.quarter else 0
@@ -129,8 +130,9 @@ def _analyse(small: Pixels) -> _Sheet:
 
 def _rectified(
     grey: Pixels, dpi: float, reduction: float, sheet: _Sheet
-) -> tuple[Pixels, Matrix, float]:
-    """The full page flat, upright, straight and at a fit resolution; the way back; its dpi."""
+) -> tuple[Pixels, Matrix, float, float]:
+    """The full page flat, upright, straight and at a fit resolution; the way back; its dpi now
+    and as it was scanned."""
     back = np.eye(3)
     page = grey
     if sheet.outline is not None:
@@ -143,14 +145,18 @@ def _rectified(
     if abs(sheet.angle) > _STRAIGHT:
         page, step = _straightened(page, sheet.angle, paper=float(np.median(sheet.tone)))
         back = back @ step
-    target = _FINE_DPI if dpi > _FINEST_DPI else _COARSE_DPI if dpi < _COARSEST_DPI else dpi
+    target = dpi
+    if dpi > _FINEST_DPI:
+        target = _FINE_DPI
+    elif dpi < _COARSEST_DPI:
+        target = _COARSE_DPI
     if target != dpi:
         size = tuple(round(side * target / dpi) for side in page.shape[::-1])
         how = cv2.INTER_AREA if target < dpi else cv2.INTER_CUBIC
         scaled = np.asarray(cv2.resize(page, size, interpolation=how), np.uint8)
         back = back @ _scaling(page, scaled)
-        page, dpi = scaled, target
-    return page, back, dpi
+        page = scaled
+    return page, back, target, dpi
 
 
 def _clear_rim(page: Pixels, tone: int) -> None:

@@ -31,21 +31,23 @@ _COARSE_ADVICE = f"La résolution est trop faible : {_RESCAN} à 300 ppp."
 _CUT_ADVICE = f"La page est coupée : {_RESCAN} en entier."
 
 
-def assess(grey: Pixels, dpi: float, mask: Pixels, *, paper: float, cut: bool) -> Quality:
+def assess(
+    grey: Pixels, dpi: float, mask: Pixels, *, scanned_dpi: float, paper: float, cut: bool
+) -> Quality:
     """Verdict on an upright (height, width) grey page of `dpi` that is not blank.
 
-    `mask` is its ink at a lower scale, `paper` the tone of its paper before any evening of light,
-    `cut` whether a part of the sheet is missing.
+    `mask` is its ink at a lower scale, `scanned_dpi` its resolution as it came in, `paper` the
+    tone of its paper before any evening of light, `cut` whether a part of the sheet is missing.
     """
     sharpness, contrast = _edges(grey, dpi, mask)
     unreadable = [
         (sharpness < _BLURRED, _SOFT_ADVICE),
         (contrast < _VANISHING, _FAINT_ADVICE),
         (paper < _BLACK, _DARK_ADVICE),
-        (dpi < _TOO_COARSE_DPI, _COARSE_ADVICE),
+        (scanned_dpi < _TOO_COARSE_DPI, _COARSE_ADVICE),
     ]
     poor = [
-        (dpi < _COARSE_DPI, _COARSE_ADVICE),
+        (scanned_dpi < _COARSE_DPI, _COARSE_ADVICE),
         (sharpness < _SOFT, _SOFT_ADVICE),
         (contrast < _FAINT, _FAINT_ADVICE),
         (paper < _DARK, _DARK_ADVICE),

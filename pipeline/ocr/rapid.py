@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.model import Alternative
-from pipeline.ocr import networks
+from pipeline.ocr import calibration, networks
 from pipeline.ocr.engine import Span, Transcription
 from pipeline.raster import Pixels
 
@@ -112,7 +113,10 @@ def _runs(values: npt.NDArray[np.intp]) -> Iterator[tuple[int, int]]:
 
 
 def _transcription(emitted: Sequence[Emission]) -> Transcription:
-    return Transcription(tuple(_span(word) for word in _words(emitted)))
+    words = tuple(_words(emitted))
+    certainty = [emission.probability for word in words for emission in word]
+    line = sum(certainty) / max(len(certainty), 1)
+    return Transcription(tuple(_span(word, line) for word in words))
 
 
 def _words(emitted: Iterable[Emission]) -> Iterator[tuple[Emission, ...]]:
@@ -127,16 +131,26 @@ def _words(emitted: Iterable[Emission]) -> Iterator[tuple[Emission, ...]]:
         yield tuple(word)
 
 
-def _span(word: Sequence[Emission]) -> Span:
+def _span(word: Sequence[Emission], line: float) -> Span:
+    """A word; `line` is the mean probability of the characters of its line."""
     columns = [emission.column for emission in word]
     half = (columns[-1] - columns[0]) / (2 * (len(word) - 1)) if len(word) > 1 else 0.0
     characters = tuple(emission.probability for emission in word)
     text = "".join(emission.symbol for emission in word)
-    confidence = float(np.prod(characters))
+    confidence = calibration.curve("rapidocr")(
+        (
+            calibration.doubt(float(np.prod(characters))),
+            calibration.doubt(min(characters)),
+            calibration.doubt(line),
+            float(any(map(str.isdigit, text))),
+            math.log(len(text)),
+            float(not any(map(str.isalnum, text))),
+        )
+    )
     alternatives = [
         Alternative(
             text=text[:i] + other + text[i + 1 :],
-            confidence=confidence * probability / max(emission.probability, 1e-6),
+            confidence=(1 - confidence) * probability / max(1 - emission.probability, probability),
             source="rapidocr",
         )
         for i, emission in enumerate(word)

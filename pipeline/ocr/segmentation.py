@@ -7,6 +7,7 @@ nearness. A line image then holds that line's strokes only, the rest being paper
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -24,11 +25,13 @@ WORKING_DPI = 200
 """Resolution line images are cut at; the recogniser sees them 48 pixels high."""
 
 _BAND = 0.3  # probability above which a pixel belongs to a line's body
+_FAINT = 18  # grey levels below the paper around that are a stroke at all
 _SURE = 0.6  # mean probability of a band that is kept
 
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
 Column = npt.NDArray[np.float64]
+Place = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def text_lines(grey: Pixels, dpi: float) -> tuple[LineImage, ...]:
     labels, bands = _bands(_text_probability(working, min(1.0, DETECTOR_DPI / (dpi * scale))))
     if not bands:
         return ()
-    ink = _ink(working)
+    ink = _ink(working, labels)
     owner = _owners(ink, labels, bands)
     paper = _paper(working)
     found = (
@@ -92,44 +95,79 @@ def _bands(probability: npt.NDArray[np.float32]) -> tuple[Labels, tuple[_Band, .
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(
         (probability > _BAND).astype(np.uint8), connectivity=8
     )
-    found = []
+    kept = {}
     for piece in range(1, count):
         x, y, width, height, area = stats[piece]
-        inside = pieces[y : y + height, x : x + width] == piece
-        if area < 60 or probability[y : y + height, x : x + width][inside].mean() < _SURE:
-            continue
-        found.append((piece, _band(inside, x, y)))
+        part = np.s_[y : y + height, x : x + width]
+        inside = pieces[part] == piece
+        if area >= 60 and probability[part][inside].mean() >= _SURE:
+            rows, columns = np.nonzero(inside)
+            kept[piece] = _band(rows, columns, x, y)
+    found = []
+    for members in _joined(kept):
+        band = kept[members[0]]
+        if len(members) > 1:
+            rows, columns = np.nonzero(np.isin(pieces, members))
+            band = _band(rows, columns)
+        found.append((members, band))
     found.sort(key=lambda entry: float(np.median(entry[1].centre)))
     numbers = np.zeros(count, np.int32)
-    for number, (piece, _) in enumerate(found, start=1):
-        numbers[piece] = number
+    for number, (members, _) in enumerate(found, start=1):
+        numbers[list(members)] = number
     return numbers[pieces], tuple(band for _, band in found)
 
 
-def _band(inside: Mask, x: int, y: int) -> _Band:
-    """The smoothed middle of a body given by its mask at (x, y)."""
-    rows = np.arange(len(inside))[:, None]
-    filled = np.maximum(inside.sum(axis=0), 1)
-    centre = (inside * rows).sum(axis=0) / filled + y
-    columns = np.arange(len(centre))
+def _joined(bands: Mapping[int, _Band]) -> list[tuple[int, ...]]:
+    """Pieces that follow one another on a line, at most about two heights of writing apart."""
+    groups: list[list[int]] = []
+    for piece in sorted(bands, key=lambda piece: bands[piece].start):
+        band = bands[piece]
+        for group in groups:
+            last = max((bands[member] for member in group), key=lambda one: one.stop)
+            thickness = max(last.thickness, band.thickness)
+            gap = band.start - last.stop
+            step = band.centre[0] - last.centre[-1]
+            alike = thickness < 2 * min(last.thickness, band.thickness)
+            if alike and -thickness < gap < 5 * thickness and abs(step) < 0.6 * thickness:
+                group.append(piece)
+                break
+        else:
+            groups.append([piece])
+    return [tuple(group) for group in groups]
+
+
+def _band(rows: Place, columns: Place, x: int = 0, y: int = 0) -> _Band:
+    """The smoothed middle of a body given by its pixels, counted from (x, y)."""
+    left = int(np.min(columns))
+    filled = np.bincount(columns - left)
+    there = np.flatnonzero(filled)
+    centre = np.bincount(columns - left, weights=rows)[there] / filled[there] + y
+    every = np.arange(len(filled))
     # A straight line, bent only where the band is long enough to show a bend.
-    degree = min(3, len(centre) // 250 + 1) if len(centre) > 60 else 0
-    fit = np.polynomial.Polynomial.fit(columns, centre, degree) if degree else None
-    smooth = fit(columns) if fit else np.full(len(centre), centre.mean())
-    return _Band(x, np.asarray(smooth, np.float64), float(filled.mean()))
+    degree = min(3, len(every) // 250 + 1) if len(every) > 60 else 0
+    if degree:
+        smooth = np.polynomial.Polynomial.fit(there, centre, degree)(every)
+    else:
+        smooth = np.full(len(every), centre.mean())
+    return _Band(x + left, np.asarray(smooth, np.float64), float(filled[there].mean()))
 
 
-def _ink(grey: Pixels) -> Mask:
-    """Strokes darker than the paper around them."""
+def _ink(grey: Pixels, labels: Labels) -> Mask:
+    """Strokes darker than the paper around them, and not much paler than the writing: ruled and
+    squared paper mostly is."""
     around = cv2.blur(grey, (41, 41)).astype(np.int16)
-    return np.asarray(grey.astype(np.int16) < around - 18, np.bool_)
+    darkness = around - grey.astype(np.int16)
+    body = darkness[(labels > 0) & (darkness > _FAINT)]
+    pen = float(np.percentile(body, 75)) if body.size else 0.0
+    return np.asarray(darkness > max(_FAINT, 0.3 * pen), np.bool_)
 
 
 def _without_rules(ink: Mask) -> Mask:
-    """Strokes without the ruled lines that would link all words of a page."""
+    """Strokes without the ruled or squared lines that would link all words of a page."""
     values = ink.astype(np.uint8)
-    rules = cv2.morphologyEx(values, cv2.MORPH_OPEN, np.ones((1, 60), np.uint8))
-    rules = cv2.dilate(rules, np.ones((3, 1), np.uint8))
+    across = cv2.morphologyEx(values, cv2.MORPH_OPEN, np.ones((1, 60), np.uint8))
+    down = cv2.morphologyEx(values, cv2.MORPH_OPEN, np.ones((90, 1), np.uint8))
+    rules = cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8))
     return np.asarray(ink & (rules == 0), np.bool_)
 
 

@@ -1,0 +1,109 @@
+"""Printed or handwritten: told apart by line, and ink that nobody has read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.model import Box
+from pipeline.ocr import calibration, networks
+from pipeline.raster import Pixels
+
+HEIGHT = 32
+"""Height in pixels of the network's input."""
+STEP = 8
+"""Columns of the network's input for each of its answers."""
+
+NETWORK = Path(__file__).parent / "print_or_hand.onnx"
+"""Trained by `pipeline.training.print_or_hand`."""
+
+_LOOK_DPI = 100
+_LEAST_HEIGHT, _MOST_HEIGHT = 1.2, 40.0  # millimetres of a word or a few joined lines by hand
+_LEAST_WIDTH = 2.5
+_MILLIMETRE = _LOOK_DPI / 25.4
+
+
+def strip(grey: Pixels) -> npt.NDArray[np.float32]:
+    """Ink of a line image (height, width) at the network's height: paper 0, strokes 1."""
+    height, width = grey.shape
+    size = (max(round(width * HEIGHT / height), STEP), HEIGHT)
+    way = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
+    values = cv2.resize(grey, size, interpolation=way).astype(np.float32)
+    paper, black = np.percentile(values, (80, 2))
+    ink = np.clip((paper - values) / max(float(paper - black), 40.0), 0, 1)
+    return np.asarray(ink, np.float32)
+
+
+def odds(line: Pixels) -> float:
+    """Log-odds that a grey line image (height, width) is handwritten, for the network alone.
+
+    Raises `SetupError` when the network's file is missing.
+    """
+    ink = strip(line)
+    ink = np.pad(ink, ((0, 0), (0, -ink.shape[1] % STEP)))
+    found = networks.session(NETWORK).run(None, {"ink": ink[None, None]})[0][0]
+    columns = ink.reshape(HEIGHT, -1, STEP).max(axis=(0, 2))[: len(found)] > 0.3
+    return float(found[columns].mean()) if columns.any() else 0.0
+
+
+def probabilities(lines: Sequence[Pixels], scores: Sequence[float]) -> tuple[float, ...]:
+    """Probability of each line of a page, in reading order, that it is handwritten.
+
+    What a line looks like counts, how sure Tesseract was of it (`scores`, 0 to 1), and what the
+    lines before and after it look like.
+    """
+    curve = calibration.curve("by_hand")
+    seen = [odds(line) for line in lines]
+    result = []
+    for place, (own, score) in enumerate(zip(seen, scores, strict=True)):
+        beside = [seen[other] for other in (place - 1, place + 1) if 0 <= other < len(seen)]
+        neighbours = sum(beside) / len(beside) if beside else 0.0
+        result.append(curve((own, calibration.doubt(min(score, 0.985)), neighbours)))
+    return tuple(result)
+
+
+def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]:
+    """Boxes, in pixels of `grey`, around strokes that look like writing and lie in none of `read`.
+
+    Ruled lines, frames, specks and solid shapes are no writing. `read` are the boxes of what is
+    accounted for already: words read with confidence, barcodes.
+    """
+    scale = _LOOK_DPI / dpi
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    around = cv2.blur(small, (25, 25)).astype(np.int16)
+    ink = (small.astype(np.int16) < around - 14).astype(np.uint8)
+    ink = _without_rules(ink)
+    for box in read:
+        left, top = int(box.x * scale) - 2, int(box.y * scale) - 2
+        right, bottom = round(box.right * scale) + 3, round(box.bottom * scale) + 3
+        ink[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 0
+    strokes = cv2.bitwise_or(cv2.medianBlur(ink, 3), _strokes(ink))
+    words = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((3, 9), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(words, connectivity=8)
+    return tuple(
+        Box(x=x / scale, y=y / scale, width=width / scale, height=height / scale)
+        for x, y, width, height, area in stats[1:].tolist()
+        if _LEAST_HEIGHT <= height / _MILLIMETRE <= _MOST_HEIGHT
+        and width / _MILLIMETRE >= _LEAST_WIDTH
+        and area < 0.75 * width * height
+        and width < 60 * height
+    )
+
+
+def _without_rules(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, 50), np.uint8))
+    down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((50, 1), np.uint8))
+    rules = cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8))
+    return np.asarray(np.where(rules > 0, 0, ink), np.uint8)
+
+
+def _strokes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Connected ink of some length: what is left when specks are taken away."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    long = np.maximum(stats[:, 2], stats[:, 3]) >= 6
+    long[0] = False
+    return np.asarray(long[parts], np.uint8)

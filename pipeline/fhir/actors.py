@@ -158,10 +158,14 @@ def device(settings: Settings, steps: Sequence[Step]) -> Json:
 
 
 def _identifier(paper: Paper, value: Value[str], system: str, **more: object) -> Json:
-    """An identifier as read; an unread one keeps its kind and says that the value is missing."""
+    """An identifier as read; an unread one keeps its kind and says that the value is missing.
+
+    National numbers are written without blanks, a practice's own as it is.
+    """
 
     def build(text: str) -> Json:
-        return {**more, "system": system, "value": clean(text).replace(" ", "")}
+        compact = "" if system != systems.LOCAL_PATIENT_NAMES else " "
+        return {**more, "system": system, "value": compact.join(clean(text).split())}
 
     result = paper.element(value, build, "Identifier")
     if value.value is None:

@@ -105,9 +105,11 @@ _SUFFIXES = {"dr": "DR", "docteur": "DR", "pr": "PR", "professeur": "PR"}
 
 def human_name(name: HumanName) -> Json:
     """A HumanName as FR Core slices it; an official name always has given names."""
-    result: Json = {"use": name.use, "family": name.family}
-    if name.given:
-        result["given"] = list(name.given)
+    result: Json = {"use": name.use}
+    if family := clean(name.family):
+        result["family"] = family
+    if given := [clean(part) for part in name.given if clean(part)]:
+        result["given"] = given
     elif name.use == "official":
         result |= {"given": [None], "_given": [{"extension": [absent()]}]}
     title = name.prefix.rstrip(".").lower()

@@ -41,6 +41,15 @@ class Field:
         return f"{self.url}#{self.path}"
 
     @property
+    def alternatives(self) -> tuple[Any, ...]:
+        """Other readings as FHIR JSON, the likeliest first."""
+        return tuple(
+            next(value for name, value in one.items() if name.startswith("value"))
+            for one in self.extensions
+            if one["url"] == systems.ALTERNATIVE
+        )
+
+    @property
     def evidence(self) -> dict[str, Any]:
         """The evidence as a flat mapping; `reason` is a list."""
         found = next(e for e in self.extensions if e["url"] == systems.EVIDENCE)
@@ -123,7 +132,7 @@ def _field(url: str, resource: Json, path: Path, element: Json) -> Field:
         kind=resource["resourceType"],
         path=write(path),
         state=State(state),
-        value=value or None if not isinstance(value, bool | int) else value,
+        value=None if value == {} else value,
         extensions=extensions,
     )
 

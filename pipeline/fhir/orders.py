@@ -21,7 +21,7 @@ from pipeline.fhir.elements import (
     ratio,
     simple_quantity,
 )
-from pipeline.fhir.paper import Paper, machine_read
+from pipeline.fhir.paper import Paper, is_read, machine_read
 from pipeline.model import (
     Appointment,
     Code,
@@ -225,6 +225,9 @@ def _dosage(paper: Paper, read: Medication) -> list[Json]:
     if read.dosage is None:
         return []
     steps = [dosage(step) for step in _steps(read)] or [{}]
+    if is_read(read.dosage) and steps[0].keys() <= {"sequence"}:
+        # Nothing could be structured: the line itself, as it was read.
+        steps[0] = {"sequence": 1, "text": clean(read.dosage.evidence.text) or "?"}
     if read.supply_duration is not None and _supply_fits(read):
         bounds = paper.element(read.supply_duration, duration, "Duration")
         for step in steps if read.supply_duration.value is not None else steps[:1]:

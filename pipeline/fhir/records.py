@@ -174,6 +174,7 @@ _SECTIONS = (
 )  # fmt: skip
 
 
+UNREAD_TITLE = "Passages à relire"
 CLINICAL_SECTIONS = frozenset(name for name, _, _ in _SECTIONS)
 
 
@@ -289,7 +290,7 @@ def _unread(paper: Paper, passages: Sequence[Value[str]]) -> list[Json]:
         parts.append(
             {"title": "Passage à relire", "text": {"extension": paper.marks(passage), **text}}
         )
-    return [{"title": "Passages à relire", "section": parts}]
+    return [{"title": UNREAD_TITLE, "section": parts}]
 
 
 def _transcript(read: Sequence[Section]) -> list[Json]:

@@ -324,7 +324,13 @@ class _Document:
             section
             for section in self.composition.get("section", ())
             if section["title"] not in records.CLINICAL_SECTIONS
+            and {"text", "entry", "section"} & section.keys()
         ]
+        for section in others:
+            if section["title"] == records.UNREAD_TITLE:
+                section["title"] = "Passages relus"
+                for passage in section["section"]:
+                    passage["title"] = "Passage relu"
         self.composition["section"] = [*records.clinical_sections(clinical), *others]
 
     def _vouch(self) -> None:

@@ -221,6 +221,8 @@ def _load(store: Path | None) -> Terminology:
                 aliases[name] = (*aliases.get(name, ()), place)
     for folded, atc, kind in _edsnlp():
         known = aliases.get(folded)
+        if known is None and " " in folded and all(word in aliases for word in folded.split()):
+            continue  # two substances side by side are a combination, not a name
         if known is None:
             aliases[folded] = (len(entries),)
             entries.append(Entry(folded.upper(), kind, atc=(atc,)))

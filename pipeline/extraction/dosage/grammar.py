@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pipeline.extraction.dosage.lexer import Lexeme, lex
@@ -336,7 +337,8 @@ def elements(text: str) -> tuple[Element, ...]:
     found: list[Element] = []
     while not cursor.done:
         start = cursor.place
-        for rule in RULES:
+        lexeme = cursor.lexemes[start]
+        for rule in _rules(frozenset(lexeme.readings), lexeme.text):
             element = rule(cursor)
             if element is not None:
                 found.append(element)
@@ -1687,40 +1689,57 @@ def _flag(kind: str, make: Callable[..., Element]) -> Rule:
     return rule
 
 
-RULES: Final[tuple[Rule, ...]] = (
-    _phrase("instruction", Instruction),
-    titration,
-    pause,
-    then,
-    _flag("alternatively", Alternating),
-    substitution,
-    renewal,
-    fractioned,
-    once,
-    laboratory,
-    meals,
-    scheme,
-    interval,
-    maximum,
-    gestation,
-    course,
-    cycle,
-    clock,
-    supply,
-    dispense,
-    duration,
-    rate,
-    every,
-    hours,
-    weekdays,
-    moments,
-    amount,
-    need,
-    event,
-    _flag("equivalence", Equivalence),
-    _phrase("route", Route),
-    _phrase("site", _site),
-    form,
-    _phrase("action", Action),
+_NUMBER: Final = "number number_word fraction misread roman"
+RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
+    (rule, frozenset(starts.split()))
+    for rule, starts in (
+        (_phrase("instruction", Instruction), "instruction"),
+        (titration, "titration"),
+        (pause, f"then pause =avec =, {_NUMBER}"),
+        (then, "then"),
+        (_flag("alternatively", Alternating), "alternatively"),
+        (
+            substitution,
+            "substitution_none substitution_MTE substitution_EFG substitution_CIF",
+        ),
+        (renewal, "renewal renewal_none"),
+        (fractioned, "fractioned_dispensing fractioned_adverb"),
+        (once, "once once_at_once"),
+        (laboratory, f"comparison =< => =≥ =≤ =entre =de {_NUMBER}"),
+        (meals, f"meal_relation {_NUMBER}"),
+        (scheme, _NUMBER),
+        (interval, f"interval =a =avec =tou =les {_NUMBER}"),
+        (maximum, "maximum number"),
+        (gestation, f"=a =vers =de =des =entre {_NUMBER}"),
+        (course, f"following_days first period =les =le =a =de =du =au =la {_NUMBER}"),
+        (cycle, f"cycle_day_parity =les {_NUMBER}"),
+        (clock, "number =a =vers =des"),
+        (supply, "supply"),
+        (dispense, f"supply {_NUMBER}"),
+        (duration, f"open_ended until duration times =les =la =le =l {_NUMBER}"),
+        (rate, f"frequency_adverb times period_adverb =en =/ =par =dan =le =la {_NUMBER}"),
+        (every, "every"),
+        (hours, "number"),
+        (weekdays, "except every weekday =le =les =du"),
+        (moments, "moment moments"),
+        (amount, _NUMBER),
+        (need, "as_needed as_needed_for"),
+        (event, "event"),
+        (_flag("equivalence", Equivalence), "equivalence"),
+        (_phrase("route", Route), "route"),
+        (_phrase("site", _site), "site"),
+        (form, "form unit"),
+        (_phrase("action", Action), "action"),
+    )
 )
-"""Rules in the order they are tried: the more a rule demands, the earlier it stands."""
+"""Rules in the order they are tried, with the readings and words (`=word`) each may begin with.
+
+The more a rule demands, the earlier it stands.
+"""
+
+
+@lru_cache(maxsize=4096)
+def _rules(kinds: frozenset[str], text: str) -> tuple[Rule, ...]:
+    """The rules that may begin with a lexeme of these readings."""
+    keys = kinds | {f"={text}"}
+    return tuple(rule for rule, starts in RULES if not starts.isdisjoint(keys))

@@ -133,7 +133,7 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             if "complaint" in meaning or not meaning:
                 result[place] = piece._replace(text="si", repaired=True)
         elif piece.text == "soit" and before is not None:
-            if before.text in ("le", "et", "matin", "midi", ",", "chaque") and (
+            if before.text in ("le", "et", "matin", "midi", "chaque") and (
                 after is None or after.number is None
             ):
                 result[place] = piece._replace(text="soir", repaired=True)
@@ -302,8 +302,13 @@ def _lookalikes() -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _long_words() -> list[str]:
-    return sorted(word for word in vocabulary().words if len(word) > 3)
+def _long_words() -> dict[int, list[str]]:
+    """Words of more than three letters by their length."""
+    found: dict[int, list[str]] = {}
+    for word in sorted(vocabulary().words):
+        if len(word) > 3:
+            found.setdefault(len(word), []).append(word)
+    return found
 
 
 def _spelled(word: str) -> str | None:
@@ -318,9 +323,17 @@ def _spelled(word: str) -> str | None:
     if len(word) < 4:
         return None
     allowed = 1 if len(word) < 8 else 2
-    near = process.extract(
-        word, _long_words(), scorer=OSA.distance, score_cutoff=allowed, limit=None
-    )
+    near = [
+        match
+        for length in range(len(word) - allowed, len(word) + allowed + 1)
+        for match in process.extract(
+            word,
+            _long_words().get(length, []),
+            scorer=OSA.distance,
+            score_cutoff=allowed,
+            limit=None,
+        )
+    ]
     if not near:
         return None
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
 from typing import Final, TypeVar
 
 from pipeline.config import Settings
@@ -21,7 +22,7 @@ from pipeline.extraction.drugs.mentions import (
     words,
     words_of,
 )
-from pipeline.extraction.evidence import Kind, Span, TextLine, doubted, value
+from pipeline.extraction.evidence import Kind, Span, TextLine, doubted, fold, value
 from pipeline.model import (
     Code,
     Dosage,
@@ -51,6 +52,9 @@ CIP13 = (
 )
 
 _SENTENCE_END: Final = re.compile(r"[.;!?](?=\s+[A-ZÀ-Ý])|\t")
+_GOES_ON: Final = re.compile(r"\s*(?:\d|un |une |prendre|si |max|ne pas|a renouveler|qsp|pendant|pour )")
+_PROSE: Final = 160
+"""Characters behind a name in prose that may speak of its dosage."""
 _BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
 _PRESCRIBING: Final = frozenset(["prescription", "treatment"])
 _NOT_TAKEN: Final = frozenset(["allergies", "family", "tests", "orders", "lifestyle"])
@@ -163,11 +167,15 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
     kept = [mention for mention in kept if not _denied(line, mention)]
     for index, mention in enumerate(kept):
         end = kept[index + 1].start if index + 1 < len(kept) else len(line.text)
-        item = _Item(mention, line, (begin, mention.start), [(line, mention.end, end)])
+        item = _Item(mention, line, (begin, mention.start))
+        item.line_like = _starts_line(line, mention)
+        stop = end
+        if not (item.line_like and prescribing):
+            stop = min(_sentence_end(line, mention.end, end), mention.end + _PROSE)
+        item.passages = [(line, mention.end, stop)]
         begin = end
         item.said = _read(item)
         item.before = _before(line, *item.prefix)
-        item.line_like = _starts_line(line, mention)
         items.append(item)
     _switches(items)
     items = [item for item in items if _is_medicine(item, prescribing)]
@@ -176,6 +184,14 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         if unknown is not None:
             items = [unknown]
     return items
+
+
+def _sentence_end(line: TextLine, start: int, end: int) -> int:
+    """Where the sentence that begins at `start` ends, no later than `end`."""
+    for match in _SENTENCE_END.finditer(line.text, start, end):
+        if not _GOES_ON.match(line.folded, match.end()):
+            return match.start()
+    return end
 
 
 def _brand_in_brackets(line: TextLine, mentions: list[Mention]) -> list[Mention]:
@@ -207,10 +223,17 @@ def _denied(line: TextLine, mention: Mention) -> bool:
         start = match.end()
     before = line.folded[start : mention.start]
     plain = re.sub(r"[^a-z0-9'-]+", " ", before).strip()
-    if any(re.search(rf"\b{re.escape(w)}\b", plain) for w in phrases_of("negated", "before")):
+    if _no_medicine().search(plain):
         return True
     return any(plain.endswith((" " + w, w + " le", w + " la")) or plain == w
                for w in phrases_of("negated", "near"))  # fmt: skip
+
+
+@cache
+def _no_medicine() -> re.Pattern[str]:
+    """The words in front of a name that make it an allergy, a level or a misuse."""
+    phrases = "|".join(re.escape(phrase) for phrase in phrases_of("negated", "before"))
+    return re.compile(rf"\b(?:{phrases})\b")
 
 
 def _starts_line(line: TextLine, mention: Mention) -> bool:
@@ -261,19 +284,20 @@ def _unlisted(
     row = row[skipped:]
     if not row or row[0].text.isdecimal() or len(row[0].text) < 3:
         return None
-    if row[0].text in words_of("no_name", "words"):
+    if row[0].text in words_of("no_name", "words") or row[0].text in words_of("ordinary"):
         return None
     start = row[0].start
-    denied = line.folded
-    if any(re.search(rf"\b{re.escape(w)}\b", denied) for w in phrases_of("negated", "before")):
-        return None
     size = _name_size(line, row)
     if size == 0:
         return None
     end = row[size - 1].end
     if items and items[0].mention.start < end:
         return None
-    stop = items[0].mention.start if items else len(line.text)
+    if not prescribing and not _DIGIT.search(line.text, end, end + 40):
+        return None
+    if _no_medicine().search(line.folded):
+        return None
+    stop = items[0].mention.start if items else min(len(line.text), end + 2 * _PROSE)
     name = Mention(start, end, line.text[start:end], Match.NONE, 0.0)
     item = _Item(name, line, (begin, start), [(line, end, stop)], line_like=True)
     item.said = _read(item)
@@ -323,6 +347,8 @@ def _name_size(line: TextLine, row: Sequence[Word]) -> int:
 
 def _read(item: _Item) -> Prescribed:
     text = "\n".join(line.text[start:end] for line, start, end in item.passages)
+    if not _MAY_CONTINUE.search(fold(text)) and not _TELLING.search(fold(text)):
+        return Prescribed()
     entry = item.mention.entry
     strengths: set[Decimal] = set()
     insulin = False
@@ -338,12 +364,11 @@ def _read(item: _Item) -> Prescribed:
 
 def _before(line: TextLine, start: int, end: int) -> Prescribed:
     """What the words in front of a name say of it, in the same sentence."""
-    text = line.text[start:end]
-    for match in _SENTENCE_END.finditer(text):
-        start += match.end()
-        text = line.text[start:end]
-        break
-    return read_dosage(text) if text.strip() else Prescribed()
+    for match in _SENTENCE_END.finditer(line.text, start, end):
+        start = match.end()
+    if not _TELLING.search(line.folded, start, end):
+        return Prescribed()
+    return read_dosage(line.text[max(start, end - 80) : end])
 
 
 def _switches(items: list[_Item]) -> None:
@@ -378,6 +403,12 @@ def _switches(items: list[_Item]) -> None:
                 item.said = replace(item.said, action=None)
 
 
+_TELLING: Final = re.compile(
+    r"besoin|\bsb\b|\bsi\b|demande|poursui|continu|mainten|maintien|idem|inchange|reconduc"
+    r"|arret|stop|suspen|interrom|cess|sevrage|rempla|relai|relay|switch|place|lieu|passage|passer"
+    r"|introdui|introduction|debut|instaur|ajout|commenc|initi|repris|reprendre|pause|renouvel"
+    r"|terap|changer|majore|augment|diminu|mise|prescri"
+)
 _ACTIONS: Final = {
     "continue": MedicationAction.CONTINUE,
     "stop": MedicationAction.STOP,
@@ -391,9 +422,18 @@ def _action(said: Prescribed) -> str:
     return "" if said.action is None else said.action.value
 
 
+_MAY_CONTINUE: Final = re.compile(
+    r"\d|matin|midi|soir|jour|coucher|fois|besoin|renouvel|substitu|\bns\b|\bnr\b|\bsi\b|\bun"
+    r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet"
+)
+_MAY_SHARE: Final = re.compile(r"qsp|q\.s|pour|renouvel|\bar\b|\bnr\b|traitement|ordonnance|tout")
+
+
 def _continues(line: TextLine, last: _Item) -> bool:
     """Whether a row without a name goes on with the dosage of the medicine above it."""
     if line.section != last.line.section or line.page != last.line.page:
+        return False
+    if not last.line_like or not _MAY_CONTINUE.search(line.folded) or len(line.text) > 160:
         return False
     said = read_dosage(line.text.replace("\t", " "))
     if not said.dosages and said.dispense_quantity is None and said.substitution is None:
@@ -402,11 +442,13 @@ def _continues(line: TextLine, last: _Item) -> bool:
         return False
     explained = not said.unexplained or len(" ".join(said.unexplained)) < 0.3 * len(line.text)
     dosed = any(d.dose is not None or d.timing is not None or d.as_needed for d in said.dosages)
-    return explained and (dosed or not said.dosages) and last.line_like
+    return explained and (dosed or not said.dosages)
 
 
 def _common(line: TextLine) -> Prescribed | None:
     """A row that gives a duration or renewal for the medicines above it."""
+    if len(line.text) > 120 or not _MAY_SHARE.search(line.folded):
+        return None
     said = read_dosage(line.text.replace("\t", " "))
     if said.supply is None and said.repeats is None:
         return None
@@ -683,7 +725,7 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
             for d in steps
         )
     steps = _routed(item, steps)
-    if not says_the_same(said.steps.value, insulin=_insulin(item)):
+    if not doubts and not says_the_same(said.steps.value, insulin=_insulin(item)):
         doubts.append("La posologie structurée ne redit pas le texte.")
     spans = _spans(item, said.steps.start, said.steps.end)
     if not spans:
@@ -769,7 +811,7 @@ def _without_repeats(
             None if medication.dosage is None or medication.dosage.value is None
             else tuple(d.model_copy(update={"text": ""}) for d in medication.dosage.value),
         )  # fmt: skip
-        if key in seen and bare:
+        if key in seen:
             continue
         seen.add(key)
         result.append(medication)

@@ -83,7 +83,7 @@ def words(line: TextLine, start: int = 0, end: int | None = None) -> list[Word]:
     """The words of a row between two characters."""
     stop = len(line.text) if end is None else end
     return [
-        Word(fold_name(match.group()) or match.group(), match.start(), match.end())
+        Word(match.group().replace("œ", "oe").replace("µ", "u"), match.start(), match.end())
         for match in _WORD.finditer(line.folded, start, stop)
     ]
 
@@ -119,6 +119,8 @@ def _longest(
             if before.strip() not in ("", "-", "'", "/", "+", ".", "®", "’") or "\t" in before:
                 break
             key += ("/" if before.strip() in ("/", "+") else " ") + word.text
+        if word.text == "a" and key.startswith("vit") and line.text[word.start] != "A":
+            break  # "vit à domicile" is no vitamin
         entries = terminology.at(key)
         if not entries and size > 1:
             entries = terminology.squashed(key)

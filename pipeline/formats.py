@@ -6,19 +6,22 @@ and imaging (which decodes them) refuse a bad file in the same words.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
 import pi_heif
+import pikepdf
 import pypdfium2
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pipeline.config import Settings
 from pipeline.errors import (
     CorruptFile,
     EmptyFile,
     EncryptedFile,
+    InputError,
     NoPage,
     TooManyPixels,
     TooSmall,
@@ -108,12 +111,14 @@ def _boxes_reach_end(data: bytes) -> bool:
 @contextmanager
 def open_image(data: bytes, kind: str) -> Iterator[Image.Image]:
     """An image file, header read, pixels not. Raises `CorruptFile`."""
-    try:
-        image = Image.open(BytesIO(data), formats=(_PILLOW_FORMATS[kind],))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, RuntimeError) as e:
-        raise CorruptFile from e
-    with image:
-        yield image
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of damage that decoding then meets
+        try:
+            image = Image.open(BytesIO(data), formats=(_PILLOW_FORMATS[kind],))
+        except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as e:
+            raise CorruptFile from e
+        with image:
+            yield image
 
 
 @contextmanager
@@ -122,16 +127,24 @@ def open_pdf(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as e:
-        if e.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
-            raise EncryptedFile from e
-        # pdfium opens a PDF without pages as "no error"
-        raise (NoPage if e.err_code == pypdfium2.raw.FPDF_ERR_SUCCESS else CorruptFile) from e
+        raise _why_not_opened(data) from e
     try:
         if len(document) == 0:
             raise NoPage
         yield document
     finally:
         document.close()
+
+
+def _why_not_opened(data: bytes) -> InputError:
+    """Ask qpdf, since pdfium's error codes outlive the file they were about."""
+    try:
+        with pikepdf.open(BytesIO(data)) as document:
+            return CorruptFile() if len(document.pages) else NoPage()
+    except pikepdf.PasswordError:
+        return EncryptedFile()
+    except pikepdf.PdfError:
+        return CorruptFile()
 
 
 def page_count(data: bytes, kind: str) -> int:

@@ -139,7 +139,8 @@ def _walk(root: Path) -> Iterator[Path]:
 def _is_left_alone(name: str) -> bool:
     lower = name.lower()
     return (
-        lower.startswith((".", "~$", "#"))
+        (lower.startswith(".") and not lower.startswith(".."))  # "..\\x.pdf" is only an odd name
+        or lower.startswith(("~$", "#"))
         or lower.endswith(_TEMPORARY_ENDINGS)
         or lower in _SYSTEM_NAMES
     )

@@ -130,7 +130,7 @@ def paper_sheet(seed: int = 0) -> np.ndarray:
 
 
 def as_pixels(sheet: np.ndarray) -> Pixels:
-    return np.clip(sheet, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(sheet, 0, 255), np.uint8)
 
 
 def with_note(sheet: np.ndarray, darkness: float) -> np.ndarray:

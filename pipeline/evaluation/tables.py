@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group
 from rich.table import Table
 
-from pipeline.evaluation.scoring import SHOWN, Report, Tally
+from pipeline.evaluation.tallies import SHOWN, Report, Tally
 
 _TITLES = {
     "medication": "médicament (nom + dosage)", "kind": "type de document", "date": "date",

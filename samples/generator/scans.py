@@ -20,8 +20,9 @@ import numpy as np
 from samples.generator import degradation, writing
 from samples.generator.contents import Kind, Paper, paper
 from samples.generator.degradation import Capture, Pixels
+from samples.generator.drawing import Mark, Sheet
 from samples.generator.identities import professional
-from samples.generator.rendering import Mark, Rendered, Sheet, Writing, render
+from samples.generator.rendering import Rendered, Writing, render
 from samples.generator.vocabulary import Split, Vocabulary, vocabulary
 
 Mode = Literal["printed", "typewritten", "handwritten", "mixed", "fax", "photo"]

@@ -13,8 +13,9 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.evaluation.bundles import read_bundle
-from pipeline.evaluation.scoring import LEAVES, Report, evaluate, score
+from pipeline.evaluation.scoring import evaluate, score
 from pipeline.evaluation.tables import tables
+from pipeline.evaluation.tallies import LEAVES, Report
 from pipeline.evaluation.truths import TruthDocument, read_truth
 from samples.generator.contents import paper
 from samples.generator.vocabulary import Split, vocabulary

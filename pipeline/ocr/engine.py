@@ -24,7 +24,7 @@ Points = npt.NDArray[np.float64]
 class ZoneImage:
     """A part of a prepared page: `grey` (height, width) uint8, dark ink on light paper.
 
-    `transform` leads from the zone's own pixels to the original page's; `dpi` is that of `grey`.
+    `transform` leads from the zone's own pixels to the page's; `dpi` is that of `grey`.
     """
 
     grey: Pixels
@@ -94,7 +94,7 @@ class Engine(Protocol):
         """Name and version, as it stands in the evidence: `tesseract 5.3.0`."""
 
     def read(self, zone: ZoneImage) -> tuple[Line, ...]:
-        """Lines in reading order, boxes in original page pixels."""
+        """Lines with their boxes in page pixels, where the zone's transform leads."""
 
 
 class Recogniser(Protocol):

@@ -3,30 +3,31 @@
 Tesseract reads the whole page once. On a purely printed page nothing else runs but a small
 network that tells print from handwriting. Lines by hand, and ink that Tesseract passed over, make
 up the zones that go to the handwriting engine; what both read is fused.
+
+Everything here is in pixels of the prepared page, where lines are level; `read_page` leads back
+to the original at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import Settings
-from pipeline.model import Box, Line, Word, Zone, ZoneKind
-from pipeline.ocr import calibration, fusion, handwriting, htr, rapid, segmentation, tesseract
-from pipeline.ocr.engine import LineImage, Recogniser, Span, Transcription, ZoneImage
-from pipeline.ocr.tesseract import RawLine, RawWord
+from pipeline.model import Box, Line, Zone, ZoneKind
+from pipeline.ocr import fusion, handwriting, rapid, recognition, segmentation
+from pipeline.ocr.engine import Engine, ZoneImage
+from pipeline.ocr.tesseract import Tesseract, cut
 from pipeline.raster import Pixels, Prepared, Transform
 
-_MILLIMETRES = 25.4
-_PRINTED_ODDS = -1.4
-"""Log-odds below which a line in a zone suspected of handwriting is print after all."""
+_INCH = 25.4  # millimetres
 _STAMPED = 0.5
-"""Text inside a stamp or over a signature is never surer than this."""
+"""Text inside a stamp is never surer than this."""
+_HERE = Transform(np.eye(3))
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,6 @@ class Reading:
     rotation: int
 
 
-@dataclass(frozen=True)
-class Passage:
-    """Words that stand together on a line, as Tesseract read them, and the probability that they
-    were written by hand. Boxes are in pixels of the prepared page."""
-
-    words: tuple[RawWord, ...]
-    by_hand: float
-
-    @property
-    def box(self) -> Box:
-        return _around(self.words)
-
-
 def read_page(prepared: Prepared, settings: Settings, lexicon: Sequence[str] = ()) -> Reading:
     """Read a page. Raises `SetupError` when an engine, a language or weights are missing.
 
@@ -60,146 +48,83 @@ def read_page(prepared: Prepared, settings: Settings, lexicon: Sequence[str] = (
     """
     if prepared.blank:
         return Reading((), (), prepared.rotation)
-    passages = _passages(prepared, settings)
-    if _few_words(passages) and _upside_down(prepared):
+    engine = Tesseract(settings)
+    read = engine.read(_whole(prepared))
+    if _few_words(read) and _upside_down(prepared):
         prepared = _turned(prepared)
-        passages = _passages(prepared, settings)
-    printed = tuple(passage for passage in passages if passage.by_hand < 0.5)
-    written = tuple(passage for passage in passages if passage.by_hand >= 0.5)
-    name = f"tesseract {tesseract.version(settings.tesseract)}"
-    lines = [_line(passage, prepared.transform, name) for passage in printed]
-    for zone in _zones_to_read(prepared, printed, written):
-        lines += _read_zone(zone, lexicon)
-    lines = _fused(lines, [_line(passage, prepared.transform, name) for passage in written])
-    lines = [_in_stamp(line, prepared.zones) for line in lines]
-    return Reading(_ordered(lines, prepared.transform), _zones(lines), prepared.rotation)
-
-
-# --- print ----------------------------------------------------------------------------------
-
-
-def _passages(prepared: Prepared, settings: Settings) -> tuple[Passage, ...]:
-    """Tesseract's lines, cut where a wide gap parts what need not belong together."""
-    found = [
-        words
-        for line in tesseract.read(prepared.grey, prepared.dpi, settings)
-        for words in _parts(line)
-        if _is_text(words, prepared.dpi)
-    ]
-    images = [_cut(prepared.grey, _around(words)) for words in found]
-    scores = [sum(word.score for word in words) / len(words) / 100 for words in found]
-    probabilities = handwriting.probabilities(images, scores)
-    return tuple(map(Passage, found, probabilities))
-
-
-def _around(words: Sequence[RawWord]) -> Box:
-    return Box.around(tuple(word.box for word in words))
-
-
-def _parts(line: RawLine) -> Iterable[tuple[RawWord, ...]]:
-    part = [line.words[0]]
-    for before, word in pairwise(line.words):
-        if word.box.x - before.box.right > 2.5 * max(before.box.height, word.box.height):
-            yield tuple(part)
-            part = []
-        part.append(word)
-    yield tuple(part)
-
-
-def _is_text(words: Sequence[RawWord], dpi: float) -> bool:
-    """Whether a find is more than a speck, a rule or an edge that was taken for characters."""
-    height = _around(words).height / dpi * _MILLIMETRES
-    letters = [score for word in words for score in word.characters]
-    plain = any(character.isalnum() for word in words for character in word.text)
-    sure = sum(word.score for word in words) / len(words)
-    return 0.8 < height < 30 and len(letters) > 0 and (sure > 30 if plain else sure > 70)
-
-
-def _cut(grey: Pixels, box: Box, margin: float = 0.12) -> Pixels:
-    """The part of a page inside a box and a margin of its height."""
-    spare = round(margin * box.height)
-    height, width = grey.shape
-    top, bottom = max(int(box.y) - spare, 0), min(round(box.bottom) + spare, height)
-    left, right = max(int(box.x) - spare, 0), min(round(box.right) + spare, width)
-    return grey[top:bottom, left:right]
-
-
-def _line(passage: Passage, transform: Transform, engine: str) -> Line:
-    curve = calibration.curve("tesseract")
-    length = sum(len(word.text) for word in passage.words)
-    mean = sum(word.score * len(word.text) for word in passage.words) / length / 100
-    words = tuple(
-        Word(
-            text=word.text,
-            box=transform.box(word.box),
-            confidence=curve(
-                (
-                    calibration.doubt(word.score / 100),
-                    calibration.doubt(min(word.characters) / 100),
-                    calibration.doubt(mean),
-                    float(any(map(str.isdigit, word.text))),
-                    float(np.log(len(word.text))),
-                    float(not any(map(str.isalnum, word.text))),
-                )
-            ),
-        )
-        for word in passage.words
+        read = engine.read(_whole(prepared))
+    printed = [line for line in read if line.kind is ZoneKind.PRINTED]
+    written = [line for line in read if line.kind is ZoneKind.HANDWRITTEN]
+    lines = printed + _by_hand(prepared, printed, written, recognition.engine(lexicon))
+    lines = [_in_stamp(line, _placed(prepared, ZoneKind.STAMP)) for line in _ordered(lines)]
+    zones = _zones(lines, prepared.dpi)
+    return Reading(
+        tuple(_mapped(line, prepared.transform) for line in lines),
+        tuple(zone.model_copy(update={"box": prepared.transform.box(zone.box)}) for zone in zones),
+        prepared.rotation,
     )
-    return Line(
-        words=words,
-        box=Box.around(tuple(word.box for word in words)),
-        kind=ZoneKind.HANDWRITTEN if passage.by_hand >= 0.5 else ZoneKind.PRINTED,
-        engine=engine,
-    )
+
+
+def _whole(prepared: Prepared) -> ZoneImage:
+    return ZoneImage(prepared.grey, ZoneKind.PRINTED, prepared.dpi, _HERE)
+
+
+def _mapped(line: Line, transform: Transform) -> Line:
+    """The line in original pixels."""
+    words = tuple(word.model_copy(update={"box": transform.box(word.box)}) for word in line.words)
+    return line.model_copy(update={"words": words, "box": transform.box(line.box)})
+
+
+def _placed(prepared: Prepared, kind: ZoneKind) -> list[Box]:
+    """Zones that imaging found, on the prepared page."""
+    back = Transform(np.asarray(np.linalg.inv(prepared.transform.matrix), np.float64))
+    return [back.box(zone.box) for zone in prepared.zones if zone.kind is kind]
 
 
 # --- handwriting ----------------------------------------------------------------------------
 
 
-def handwriting_engine() -> Recogniser:
-    """Our own handwriting recogniser, or PP-OCR where its weights are not in place."""
-    if (htr.WEIGHTS / "handwriting.onnx").is_file():
-        return htr.recogniser()
-    return rapid.recogniser()
-
-
-def _zones_to_read(
-    prepared: Prepared, printed: Sequence[Passage], written: Sequence[Passage]
-) -> tuple[ZoneImage, ...]:
-    """Parts of the page that hold handwriting or ink nobody has read, print covered with paper."""
-    to_prepared = _inverse(prepared.transform)
-    known = [word.box for passage in printed for word in passage.words]
-    barcodes = [
-        to_prepared.box(zone.box) for zone in prepared.zones if zone.kind is ZoneKind.BARCODE
-    ]
-    unread = handwriting.unread_ink(prepared.grey, prepared.dpi, [*known, *barcodes])
-    boxes = [*unread, *(passage.box for passage in written)]
+def _by_hand(
+    prepared: Prepared, printed: Sequence[Line], written: Sequence[Line], engine: Engine
+) -> list[Line]:
+    """Lines of the zones that hold handwriting or ink nobody has read; `written` is what
+    Tesseract made of handwriting."""
+    known = [word.box for line in printed for word in line.words]
+    known += _placed(prepared, ZoneKind.BARCODE)
+    unread = handwriting.unread_ink(prepared.grey, prepared.dpi, known)
+    boxes = [*unread, *(line.box for line in written)]
     if not boxes:
-        return ()
+        return []
     covered = prepared.grey.copy()
-    for box in (*known, *barcodes):
-        part = _cut(covered, box, 0.06)
+    for box in known:
+        part = cut(covered, box, 0.06)
         part[:] = int(np.percentile(part, 85)) if part.size else 255
-    return tuple(_zone_image(prepared, covered, box) for box in _gathered(boxes, prepared.dpi))
+    read = [
+        line
+        for box in _gathered(boxes, prepared.dpi)
+        for line in engine.read(_zone(covered, prepared.dpi, box))
+    ]
+    return _fused(read, written)
 
 
-def _zone_image(prepared: Prepared, grey: Pixels, box: Box) -> ZoneImage:
-    spare = round(4 / _MILLIMETRES * prepared.dpi)
+def _zone(grey: Pixels, dpi: float, box: Box) -> ZoneImage:
+    """The zone of a page around a box, with 4 mm to spare."""
+    spare = round(4 / _INCH * dpi)
     height, width = grey.shape
     top, left = max(int(box.y) - spare, 0), max(int(box.x) - spare, 0)
     bottom, right = min(round(box.bottom) + spare, height), min(round(box.right) + spare, width)
-    shift = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
+    shift: npt.NDArray[np.float64] = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
     return ZoneImage(
-        grey=grey[top:bottom, left:right],
-        kind=ZoneKind.HANDWRITTEN,
-        dpi=prepared.dpi,
-        transform=_after(shift, prepared.transform),
+        np.ascontiguousarray(grey[top:bottom, left:right]),
+        ZoneKind.HANDWRITTEN,
+        dpi,
+        Transform(shift),
     )
 
 
 def _gathered(boxes: Sequence[Box], dpi: float) -> tuple[Box, ...]:
     """Boxes merged as long as two are near each other: 12 mm beside, 6 mm above or below."""
-    beside, above = 12 / _MILLIMETRES * dpi, 6 / _MILLIMETRES * dpi
+    beside, above = 12 / _INCH * dpi, 6 / _INCH * dpi
     groups: list[Box] = []
     for box in boxes:
         merged = box
@@ -217,43 +142,6 @@ def _gathered(boxes: Sequence[Box], dpi: float) -> tuple[Box, ...]:
             merged = Box.around((merged, *near))
         groups.append(merged)
     return tuple(groups)
-
-
-def _read_zone(zone: ZoneImage, lexicon: Sequence[str]) -> list[Line]:
-    """Lines of a zone; each goes to the engine for print or for handwriting as it looks."""
-    lines = []
-    for image in segmentation.text_lines(zone.grey, zone.dpi):
-        printed = handwriting.odds(image.grey) < _PRINTED_ODDS
-        engine = rapid.recogniser() if printed else handwriting_engine()
-        kind = ZoneKind.PRINTED if printed else ZoneKind.HANDWRITTEN
-        (read,) = engine.recognise([image.grey], lexicon)
-        lines += _lines(read, image, zone.transform, kind, engine.name)
-    return lines
-
-
-def _lines(
-    read: Transcription, image: LineImage, transform: Transform, kind: ZoneKind, engine: str
-) -> list[Line]:
-    """The words of a line image in original pixels; struck words make a line of their own, so
-    that nothing takes them for text that was meant."""
-    lines = []
-    for struck in (False, True):
-        words = tuple(_word(span, image, transform) for span in read.words if span.struck is struck)
-        if words:
-            box = Box.around(tuple(word.box for word in words))
-            lines.append(
-                Line(words=words, box=box, kind=kind, engine=engine, struck=struck, note=read.note)
-            )
-    return lines
-
-
-def _word(span: Span, image: LineImage, transform: Transform) -> Word:
-    return Word(
-        text=span.text,
-        box=transform.box(image.box(span.start, span.end)),
-        confidence=0.0 if span.struck else min(max(span.confidence, 0.0), 1.0),
-        alternatives=span.alternatives,
-    )
 
 
 def _fused(lines: Sequence[Line], others: Sequence[Line]) -> list[Line]:
@@ -326,10 +214,10 @@ def _without(line: Line, others: Sequence[Line]) -> Line | None:
 # --- the page as a whole --------------------------------------------------------------------
 
 
-def _few_words(passages: Sequence[Passage]) -> bool:
+def _few_words(lines: Sequence[Line]) -> bool:
     """Whether too little was read with confidence to know which end of the page is up."""
-    words = [word for passage in passages for word in passage.words]
-    sure = sum(word.score > 85 and len(word.text) > 2 and word.text.isalpha() for word in words)
+    words = [word for line in lines for word in line.words]
+    sure = sum(word.confidence > 0.9 and len(word.text) > 2 for word in words)
     return sure < 6 or sure < 0.15 * len(words)
 
 
@@ -357,14 +245,13 @@ def _turned(prepared: Prepared) -> Prepared:
     return replace(
         prepared,
         grey=np.asarray(cv2.rotate(prepared.grey, cv2.ROTATE_180), np.uint8),
-        transform=_after(half, prepared.transform),
+        transform=Transform(np.asarray(prepared.transform.matrix @ half, np.float64)),
         rotation=(prepared.rotation + 180) % 360,
     )
 
 
-def _in_stamp(line: Line, zones: Sequence[Zone]) -> Line:
+def _in_stamp(line: Line, stamps: Sequence[Box]) -> Line:
     """The line, of low confidence where a stamp lies over most of it."""
-    stamps = [zone.box for zone in zones if zone.kind is ZoneKind.STAMP]
     if not any(line.box.intersection(box) > 0.6 * line.box.area for box in stamps):
         return line
     words = tuple(
@@ -374,36 +261,22 @@ def _in_stamp(line: Line, zones: Sequence[Zone]) -> Line:
     return line.model_copy(update={"words": words, "kind": ZoneKind.STAMP})
 
 
-def _ordered(lines: Sequence[Line], transform: Transform) -> tuple[Line, ...]:
-    """Lines from top to bottom of the upright page, side by side from left to right."""
-    back = _inverse(transform)
-    placed = sorted(((back.box(line.box), line) for line in lines), key=lambda one: one[0].y)
-    rows: list[list[tuple[Box, Line]]] = []
-    for box, line in placed:
-        row = rows[-1] if rows else []
-        level = row and box.y < row[0][0].y + 0.5 * min(row[0][0].height, box.height)
-        if level:
-            row.append((box, line))
+def _ordered(lines: Sequence[Line]) -> list[Line]:
+    """Lines from top to bottom, side by side from left to right."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.box.y):
+        top = rows[-1][0].box if rows else None
+        if top and line.box.y < top.y + 0.5 * min(top.height, line.box.height):
+            rows[-1].append(line)
         else:
-            rows.append([(box, line)])
-    return tuple(line for row in rows for _, line in sorted(row, key=lambda one: one[0].x))
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda line: line.box.x)]
 
 
-def _zones(lines: Sequence[Line]) -> tuple[Zone, ...]:
+def _zones(lines: Sequence[Line], dpi: float) -> tuple[Zone, ...]:
     """Zones of print and of handwriting: lines of one kind that stand near each other."""
-    zones = []
-    for kind in (ZoneKind.PRINTED, ZoneKind.HANDWRITTEN):
-        boxes = [line.box for line in lines if line.kind is kind]
-        if boxes:
-            # 12 mm and 6 mm at a pitch of lines that is about 8 mm on any paper.
-            dpi = float(np.median([box.height for box in boxes])) * _MILLIMETRES / 4
-            zones += [Zone(kind=kind, box=box) for box in _gathered(boxes, dpi)]
-    return tuple(zones)
-
-
-def _after(first: npt.NDArray[np.float64], then: Transform) -> Transform:
-    return Transform(np.asarray(then.matrix @ first, np.float64))
-
-
-def _inverse(transform: Transform) -> Transform:
-    return Transform(np.asarray(np.linalg.inv(transform.matrix), np.float64))
+    return tuple(
+        Zone(kind=kind, box=box)
+        for kind in (ZoneKind.PRINTED, ZoneKind.HANDWRITTEN)
+        for box in _gathered([line.box for line in lines if line.kind is kind], dpi)
+    )

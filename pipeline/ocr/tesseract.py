@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -16,16 +18,46 @@ from lxml import etree
 
 from pipeline.config import Settings
 from pipeline.errors import SetupError
-from pipeline.model import Box
-from pipeline.raster import Pixels
+from pipeline.model import Box, Line, Word, ZoneKind
+from pipeline.ocr import calibration, handwriting
+from pipeline.ocr.engine import ZoneImage
+from pipeline.raster import Pixels, Transform
 
 SPARSE = 11
 """Page segmentation mode that finds text wherever it stands: it keeps the two columns of a
 letterhead apart, where mode 6 forces them into common rows and misreads both."""
-ONE_WORD = 8
 
 _TITLE = re.compile(r"(bbox|baseline|x_wconf|x_bboxes|x_conf|x_size) ([^;]+)")
 _XHTML = "{http://www.w3.org/1999/xhtml}"
+
+
+@dataclass(frozen=True)
+class Tesseract:
+    """Implements `pipeline.ocr.engine.Engine`: one process for a zone."""
+
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return f"tesseract {version(self.settings.tesseract)}"
+
+    def read(self, zone: ZoneImage) -> tuple[Line, ...]:
+        """Lines cut where a wide gap parts what need not belong together, each told to be print
+        or handwriting. Raises `SetupError` when the engine, its language or weights are missing.
+        """
+        found = [
+            words
+            for line in raw_lines(zone.grey, zone.dpi, self.settings)
+            for words in parts(line)
+            if _is_text(words, zone.dpi)
+        ]
+        images = [cut(zone.grey, around(words)) for words in found]
+        scores = [sum(word.score for word in words) / len(words) / 100 for words in found]
+        by_hand = handwriting.probabilities(images, scores)
+        return tuple(
+            _line(words, probability, zone.transform, self.name)
+            for words, probability in zip(found, by_hand, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +107,7 @@ def languages(command: str) -> tuple[str, ...]:
     return tuple(sorted(pytesseract.get_languages()))
 
 
-def read(grey: Pixels, dpi: float, settings: Settings, mode: int = SPARSE) -> tuple[RawLine, ...]:
+def raw_lines(grey: Pixels, dpi: float, settings: Settings) -> tuple[RawLine, ...]:
     """The text lines of `grey` (height, width) uint8, in the engine's order, by one process.
 
     The image goes over as an uncompressed file, since encoding it would cost as much as a third
@@ -87,7 +119,7 @@ def read(grey: Pixels, dpi: float, settings: Settings, mode: int = SPARSE) -> tu
     with tempfile.TemporaryDirectory(prefix="reprise-") as folder:
         path = Path(folder, "page.pgm")
         cv2.imwrite(str(path), grey)
-        config = f"--psm {mode} --dpi {max(round(dpi), 70)} -c hocr_char_boxes=1"
+        config = f"--psm {SPARSE} --dpi {max(round(dpi), 70)} -c hocr_char_boxes=1"
         try:
             hocr = pytesseract.image_to_pdf_or_hocr(
                 str(path), lang=settings.languages, config=config, extension="hocr"
@@ -139,3 +171,72 @@ def _title(element: etree._Element) -> dict[str, str]:
 def _box(corners: Sequence[str]) -> Box:
     left, top, right, bottom = map(float, corners)
     return Box(x=left, y=top, width=right - left, height=bottom - top)
+
+
+# --- from the engine's lines to ours --------------------------------------------------------
+
+
+def parts(line: RawLine) -> Iterator[tuple[RawWord, ...]]:
+    """The words of a line between its wide gaps."""
+    part = [line.words[0]]
+    for before, word in pairwise(line.words):
+        if word.box.x - before.box.right > 2.5 * max(before.box.height, word.box.height):
+            yield tuple(part)
+            part = []
+        part.append(word)
+    yield tuple(part)
+
+
+def around(words: Sequence[RawWord]) -> Box:
+    return Box.around(tuple(word.box for word in words))
+
+
+def cut(grey: Pixels, box: Box, margin: float = 0.12) -> Pixels:
+    """The part of an image inside a box and a margin of its height."""
+    spare = round(margin * box.height)
+    height, width = grey.shape
+    top, bottom = max(int(box.y) - spare, 0), min(round(box.bottom) + spare, height)
+    left, right = max(int(box.x) - spare, 0), min(round(box.right) + spare, width)
+    return grey[top:bottom, left:right]
+
+
+def _is_text(words: Sequence[RawWord], dpi: float) -> bool:
+    """Whether a find is more than a speck, a rule or an edge that was taken for characters."""
+    height = around(words).height / dpi * 25.4
+    plain = any(character.isalnum() for word in words for character in word.text)
+    sure = sum(word.score for word in words) / len(words)
+    return 0.8 < height < 30 and (sure > 30 if plain else sure > 70)
+
+
+def features(word: RawWord, words: Sequence[RawWord], by_hand: float) -> tuple[float, ...]:
+    """What the probability of a word is told from; `words` are those of its line and `by_hand`
+    the probability that the line is handwritten."""
+    length = sum(len(one.text) for one in words)
+    mean = sum(one.score * len(one.text) for one in words) / length
+    return (
+        calibration.doubt(word.score / 100),
+        calibration.doubt(min(word.characters) / 100),
+        calibration.doubt(mean / 100),
+        float(any(map(str.isdigit, word.text))),
+        math.log(len(word.text)),
+        float(not any(map(str.isalnum, word.text))),
+        by_hand,
+    )
+
+
+def _line(words: Sequence[RawWord], by_hand: float, transform: Transform, engine: str) -> Line:
+    curve = calibration.curve("tesseract")
+    read = tuple(
+        Word(
+            text=word.text,
+            box=transform.box(word.box),
+            confidence=curve(features(word, words, by_hand)),
+        )
+        for word in words
+    )
+    return Line(
+        words=read,
+        box=Box.around(tuple(word.box for word in read)),
+        kind=ZoneKind.HANDWRITTEN if by_hand >= 0.5 else ZoneKind.PRINTED,
+        engine=engine,
+    )

@@ -88,9 +88,7 @@ def _of_line(line: TextLine, listed: bool) -> Iterator[Allergy]:
         yield _none(line, 0, len(folded))
         return
     # Prose in the passage is no list of allergens.
-    if len(rest) <= 80 and (
-        title is not None or (before is not None and before.section == "allergies")
-    ):
+    if len(rest) <= 80:
         yield from _items(line, start, "allergy", start)
 
 
@@ -121,6 +119,19 @@ def _items(line: TextLine, start: int, kind: str, label_start: int) -> Iterator[
         begin += lead.end() if lead else 0
         article = _ARTICLE.match(folded[begin:at])
         begin += article.end() if article else 0
+        lead_reaction = re.match(
+            rf"(?:{_patterns()['reaction'].pattern})\s+(?:sous|aux?|a la|a l'|a|avec|apres|secondaire a(?:ux?)?|suite a)\s+(?:la |le |l'|prise de )?",
+            folded[begin:at],
+        )
+        reaction = ""
+        if lead_reaction is not None:
+            said = _patterns()["reaction"].match(folded, begin)
+            reaction = line.text[begin : said.end()] if said is not None else ""
+            begin += lead_reaction.end()
+        if len(folded[begin:at].split()) > 5 or re.search(
+            r"\b(?:traitement|par|pour|donc|mise|arret)\b", folded[begin:at]
+        ):
+            continue
         span = line.span(begin, at)
         name = span.text.strip(" .,:;-?")
         if len(name) < 2 or len(name) > 60 or not any(c.isalpha() for c in name):
@@ -131,8 +142,7 @@ def _items(line: TextLine, start: int, kind: str, label_start: int) -> Iterator[
             continue
         if "?" in folded[begin : at + 2]:
             certainty = Certainty.HYPOTHESIS
-        reaction = ""
-        if reaction_match is not None and reaction_match.start() >= at:
+        if not reaction and reaction_match is not None and reaction_match.start() >= at:
             reaction = line.text[reaction_match.start() : reaction_match.end()]
         name_span = line.span(begin, begin + len(line.text[begin:at].rstrip(" .,:;-?")))
         yield Allergy(

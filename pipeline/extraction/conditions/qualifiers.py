@@ -73,9 +73,6 @@ def _near(pattern: re.Pattern[str], before: str, reach: int) -> bool:
     return bool(pattern.search(before[-reach:]))
 
 
-_LIST_WORDS = re.compile(r"[a-z' -]*")
-
-
 def _negated_before(before: str) -> bool:
     """Whether a negation reaches the end of `before`.
 
@@ -92,14 +89,10 @@ def _negated_before(before: str) -> bool:
     pieces = _COMMA.split(between)
     if len(pieces) == 1:
         return len(between.split()) <= 6
-    if re.search(r"(?<![a-z])(?:sans|0\s|non)$", last[0].strip()) and len(pieces) > 1:
-        return len(pieces) <= 3 and all(len(piece.split()) <= 2 for piece in pieces)
-    # Between commas only short names of signs, and no verb.
-    return all(len(piece.split()) <= 4 for piece in pieces) and not re.search(
-        r"\b(?:est|sont|a|presente|retrouve\w*|montre|note|ont|avait|patiente?|il|elle|on|douleurs? a|"
-        r"souple|libre|propre|normaux|normale?s?|reguliers?)\b",
-        between,
-    )
+    if re.search(r"(?:sans|non|0|plus)$", last[0].strip()):
+        return False
+    # A list goes on with bare names; an adjective or a verb starts a new statement.
+    return not pieces[-1].strip() and all(len(piece.split()) <= 4 for piece in pieces)
 
 
 def certainty_of(folded: str, start: int, end: int) -> Certainty:

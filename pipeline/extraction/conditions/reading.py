@@ -148,6 +148,9 @@ def _listed(line: TextLine, begin: int, end: int, hits: Sequence[Hit]) -> Condit
     certainty = qualified.certainty
     if certainty is Certainty.NEGATED and lead is None and hits:
         certainty = qualify(line.folded, hits[0].start, hits[0].end).certainty
+    if certainty is Certainty.NEGATED and not hits:
+        # « Pas de documentation bactériologique » denies no problem that we know.
+        return None
     role = _ROLES[line.section]
     if qualified.family and role is ConditionRole.HISTORY:
         role = ConditionRole.FAMILY

@@ -51,7 +51,10 @@ def _automaton() -> ahocorasick.Automaton:
             )
             problem = Problem(row["display"], code)
             for term in filter(None, row["terms"].split("|")):
-                for variant in {fold(term), fold(term).replace("oe", "œ")}:
+                plain = fold(term)
+                first, _, rest = plain.partition(" ")
+                plural = f"{first}s {rest}" if rest and first[-1] not in "sx" else plain
+                for variant in {plain, plain.replace("oe", "œ"), plural}:
                     if variant not in automaton:
                         automaton.add_word(variant, (variant, problem))
     automaton.make_automaton()

@@ -84,13 +84,13 @@ _FILLERS = (
     "mg|soit|puis|objectivee|jusqu'a|passant|remontee|remonte|chute|negatif|positif|positive|par|avec|"
     "syst|systemique|moyenne|moyen|regulier|reguliere|reguliers|sinusal|sinusale|dosee|dose|revenue|"
     "actuels|naissance|idx|resp|respiratoire|approximatif|declare|declaree|habituel|habituelle|"
-    "repos|anticoagulation|compris|comprise|entre|preservee|conservee|alteree|oxygene|oxygene|o2"
+    "anticoagulation|compris|comprise|entre|preservee|conservee|alteree|oxygene|o2|minimale|totaux"
 )
 _CONNECT = re.compile(
-    rf"(?:[\s:=~≈…_\[(»«\-–.,;&']|\x00+\)?|\b(?:{_FILLERS})\b|\([^)\d]{{1,25}}\)){{0,14}}"
+    rf"(?:\([^)\d]{{1,25}}\)|[\s:=~≈…_\[(»«\-–.&']|\x00+\)?|\b(?:{_FILLERS})\b){{0,14}}"
 )
 _STRICT = re.compile(
-    r"(?:\s|\b(?:a|jusqu'a|de|est|evaluee?s?|cotee?s?|mesuree?|objectivee?|importante?|severe|moderee?|profonde?|legere|isolee?|sinusale?|au|repos|franche|bien|toleree?|chiffree?s?|abdominale?s?|thoracique|constante?|stable)\b|[:=(~≈]|\x00+){0,8}"
+    r"(?:\s|\b(?:a|jusqu'a|de|est|evaluee?s?|cotee?s?|mesuree?|objectivee?|importante?|severe|moderee?|profonde?|legere|isolee?|sinusale?|au|repos|franche|bien|toleree?|pnn|discrete?|neutrophiles?|polynucleaires|chiffree?s?|abdominale?s?|thoracique|constante?|stable)\b|[:=(~≈]|\x00+){0,8}"
 )
 """What may stand between a finding (« tachycardie », « fièvre ») and its number."""
 
@@ -98,7 +98,7 @@ _FINDINGS = frozenset(
     "tachycarde tachycardie bradycarde bradycardie polypnee polypneique tachypnee tachypneique "
     "bradypnee bradypneique eupneique desaturation desature sature saturant fievre febrile "
     "hyperthermie hypertherme hyperthermique hypothermie hypotherme febricule subfebrile febrilite "
-    "hta hypotension hypertension hypotendu hypotendue hypertendu hypertendue douleur douleurs "
+    "algique hta hypotension hypertension hypotendu hypotendue hypertendu hypertendue douleur douleurs "
     "anemie deglobulisation thrombopenie thrombocytose thrombocytopenie hyperleucocytose leucopenie "
     "leucocytose hypokaliemie hyperkaliemie hyponatremie hypernatremie hyperglycemie hypoglycemie "
     "hyperferritinemie rythme hemodynamique mesure dilate dilatee tension pression thermie".split()
@@ -195,9 +195,14 @@ def _read_number(entry: Entry, place: Place) -> Iterator[Found]:
             high, repaired = second[0], repaired or second[1]
             end = to.end()
     unit = entry.unit_pattern.match(place.masked, end)
-    doubts = (DIGITS_REPAIRED,) if repaired else ()
+    after = end if unit is None else unit.end()
+    if unit is None:
+        # « Hb (g/dL) : 10,7 »
+        bracket = re.compile(r"\s*\(").match(place.masked, place.start, at)
+        unit = entry.unit_pattern.match(place.masked, bracket.end(), at) if bracket else None
+    doubts: tuple[str, ...] = (DIGITS_REPAIRED,) if repaired else ()
     if unit is not None:
-        end = unit.end()
+        end = after
         written = re.sub(r"\s", "", unit["u"])
         written = re.sub(r"/[1i|]$", "/l", written)
         if other := entry.other_units.get(written):
@@ -275,7 +280,7 @@ _SITE = re.compile(
 )
 _POSTURE = re.compile(r"\b(?P<posture>couchee?|debout|assise?|repos|decubitus)\b")
 _MORE_PAIRS = re.compile(
-    r"(?:[\s,;.:()\-]|\b(?:puis|et|au|a|droite?|gauche|bras|d|g|dt|dte|gche|couchee?|debout|assise?|apres|repos|controle|ensuite|min|mn|le|soir|matin)\b|\b\d{1,2}\s?(?:min|mn)\b){0,8}"
+    r"(?:[\s,;.:()\-]|\b(?:puis|et|au|a|droite?|gauche|bras|d|g|dt|dte|gche|couchee?|debout|assise?|apres|repos|controle|ensuite|s'ameliorant|remontant|remontee?|ameliore|min|mn|le|soir|matin)\b|\b\d{1,2}\s?(?:min|mn)\b){0,8}"
 )
 
 
@@ -728,7 +733,7 @@ def _score_part(key: str, match: re.Match[str], group: str) -> Found:
 _TOBACCO = re.compile(
     r"(?:[\s:=(,]|\b(?:actif|active|a|chronique|ancien|estime|quotidien|environ|actuel)\b){0,6}"
     r"(?P<v>(?P<n>\d{1,2})(?:\s?(?:a|-)\s?\d{1,2})?\s?(?:cig(?:arettes?)?s?\.?|c)\s?(?:/|par)\s?j(?:our)?\b"
-    r"|sevree?\b[^,.;]{0,25}|arrete\w*\b[^,.;]{0,25}|stoppe\w*\b[^,.;]{0,25}|0(?![\d.,/])|non\b|aucun\b|actif\b|active\b|neg\w*\b)"
+    r"|(?:sevree?|arrete\w*|stoppe\w*)\b(?:\s+(?:depuis|en|il y a)\s[^,.;]{1,20})?|0(?![\d.,/])|non\b|aucun\b|actif\b|active\b|neg\w*\b)"
 )
 _SMOKER = re.compile(
     r"\b(?P<v>(?:non|ancien(?:ne)?|ex)[\s-]*fumeu(?:r|se)s?|fumeu(?:r|se)(?:\s+active?|\s+(?:de|a)\s+\d{1,2}\s+cig\w*(?:\s?/\s?j\w*|\s+par\s+jour)?)?|"
@@ -797,7 +802,7 @@ _READERS: dict[str, Reader] = {
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9}
 _OBSTETRIC = (
-    re.compile(r"(?<![a-z0-9])g\s?(?P<g>\d{1,2})\s?[,/-]?\s?p\s?(?P<p>\d{1,2})(?![0-9.,])"),
+    re.compile(r"(?<![a-z0-9])g\s?(?P<g>\d{1,2})\s?[,/-]?\s?p\s?(?P<p>\d{1,2})(?!\d|[.,]\d)"),
     re.compile(
         r"(?<![a-z0-9])g\s?(?P<g>iv|vi{0,3}|i{1,3}|ix)\s?[,/-]?\s?p\s?(?P<p>iv|vi{0,3}|i{1,3}|0)(?![a-z0-9])"
     ),
@@ -916,7 +921,7 @@ def _unlabelled(line: TextLine, masked: str) -> Iterator[Found]:
 def _bare(entry: Entry, match: re.Match[str]) -> Iterator[Found]:
     written = match["n"].replace(",", ".")
     tail = match.groupdict().get("d")
-    if entry.reads == "height":
+    if entry.reads == "height" and "m" in written:
         metres, centimetres = re.split(r"\s?m\s?", written)
         number = Decimal(metres) * 100 + Decimal(centimetres)
     else:
@@ -961,7 +966,11 @@ def _labelled(
     following: TextLine | None,
 ) -> Iterator[tuple[Label, Found]]:
     strip = _STRIP.search(line.folded) or _STRIP_PAIR.search(line.folded)
-    labels = find_labels(line.text, line.folded, (strip.end() if strip.re is _STRIP else strip.start()) if strip else None)
+    labels = find_labels(
+        line.text,
+        line.folded,
+        (strip.end() if strip.re is _STRIP else strip.start()) if strip else None,
+    )
     for index, label in enumerate(labels):
         before = line.folded[max(0, label.start - 40) : label.start]
         clause = re.split(r"[.;\n]|,\s", before)[-1]

@@ -118,8 +118,10 @@ def _alternation(terms: dict[str, list[str]]) -> re.Pattern[str]:
     sources = [
         re.escape(term).replace(r"\ ", r"\s+") for term in sorted(terms, key=len, reverse=True)
     ]
-    # A label may touch its number ("TA13/8") but no letter.
-    return re.compile(r"(?<![\w°/])(?:" + "|".join(sources) + r")(?![^\W\d_])(?!\+\w)")
+    # A label may touch its number ("TA13/8") but no letter; a single letter touches neither.
+    return re.compile(
+        r"(?<![\w°/])(?:" + "|".join(sources) + r")(?![^\W\d_])(?!\+\w)(?<!(?<!\w)[A-Z](?=\d))"
+    )
 
 
 @cache

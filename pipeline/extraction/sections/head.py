@@ -39,9 +39,7 @@ def head_rows(
         if one is not None:
             sources.append(one.evidence)
     signature = _signature(prescriber)
-    alone = [
-        all(_is_head(part, sources, signature) for part in line.parts()) for line in lines
-    ]
+    alone = [all(_is_head(part, sources, signature) for part in line.parts()) for line in lines]
     # Rows above the last one of the top that only speaks of identity belong to it too (a practice,
     # a degree, a slogan), unless they say something clinical.
     top = max((i for i, head in enumerate(alone) if head and i < 0.6 * len(lines)), default=-1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 import zxingcpp
 
 from pipeline.model import Box, Zone, ZoneKind
@@ -14,6 +17,8 @@ _FORMATS = (
     | zxingcpp.BarcodeFormat.DataMatrix
     | zxingcpp.BarcodeFormat.Code128
 )
+
+_TILTED = 1.5  # degrees
 
 
 def may_hold_barcode(mask: Pixels) -> bool:
@@ -47,20 +52,63 @@ def _box(position: zxingcpp.Position) -> Box:
     )
 
 
-def stamps(colours: Pixels | None, mask: Pixels) -> tuple[Zone, ...]:
-    """Stamps: round ones in any ink, framed ones in coloured ink.
+@dataclass(frozen=True)
+class Frame:
+    """An outline the size of a stamp: its hull (n, 1, 2), whether it is round, and by how many
+    degrees its sides are off the page's (0 to 45)."""
 
-    `mask` is the ink of a page at about 100 dpi, `colours` the same page in RGB where it has
-    colour. Coloured handwriting has no frame around it and is left out.
+    hull: npt.NDArray[np.int32]
+    round: bool
+    tilt: float
+
+    @property
+    def box(self) -> Box:
+        x, y, width, height = cv2.boundingRect(self.hull)
+        return Box(x=x, y=y, width=width, height=height)
+
+
+def stamps(colours: Pixels | None, mask: Pixels) -> tuple[Zone, ...]:
+    """Stamps on a straight page at about 100 dpi: round or tilted frames in any ink (the boxes of
+    a form are straight), any frame in coloured ink.
+
+    `mask` is the ink, `colours` the same page in RGB where it has colour. Coloured handwriting
+    has no frame around it and is left out.
     """
-    found = _framed(mask, only_round=True)
+    found = [frame.box for frame in frames(mask) if frame.round or frame.tilt > _TILTED]
     if colours is not None:
-        found += _framed(_coloured_ink(colours), only_round=False)
+        found += [frame.box for frame in frames(_coloured_ink(colours))]
     kept: list[Box] = []
     for box in sorted(found, key=lambda box: -box.area):
         if all(box.intersection(other) < 0.5 * box.area for other in kept):
             kept.append(box)
     return tuple(Zone(kind=ZoneKind.STAMP, box=box, confidence=0.8) for box in kept)
+
+
+def frames(ink: Pixels) -> list[Frame]:
+    """Marks of 12 to 80 mm, at about 100 dpi, with ink all around their outline."""
+    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found: list[Frame] = []
+    for contour in contours:
+        _, _, width, height = cv2.boundingRect(contour)
+        if min(width, height) < 36 or not 47 <= max(width, height) <= 315:
+            continue
+        hull = np.asarray(cv2.convexHull(contour), np.int32)
+        area = cv2.contourArea(hull)
+        # how much of the way around runs on the hull itself
+        distances = [
+            cv2.pointPolygonTest(hull, (float(point[0]), float(point[1])), True)
+            for point in contour.reshape(-1, 2)[:: max(len(contour) // 120, 1)]
+        ]
+        if float(np.mean(np.array(distances) < 3.0)) < 0.8:
+            continue
+        _, sides, angle = cv2.minAreaRect(hull)
+        is_round = (
+            abs(area / (np.pi / 4 * width * height) - 1.0) < 0.08 and 0.6 < width / height < 1.7
+        )
+        if is_round or area > 0.88 * sides[0] * sides[1]:
+            found.append(Frame(hull=hull, round=is_round, tilt=abs((angle + 45) % 90 - 45)))
+    return found
 
 
 def _coloured_ink(colours: Pixels) -> Pixels:
@@ -71,28 +119,3 @@ def _coloured_ink(colours: Pixels) -> Pixels:
     chroma = balanced.max(axis=1) - balanced.min(axis=1)
     ink = (chroma > 0.18).astype(np.uint8).reshape(colours.shape[:2]) * np.uint8(255)
     return np.asarray(cv2.medianBlur(ink, 3), np.uint8)
-
-
-def _framed(ink: Pixels, *, only_round: bool) -> list[Box]:
-    """Boxes of marks the size of a stamp (12 to 80 mm) with ink all around their outline."""
-    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    found: list[Box] = []
-    for contour in contours:
-        x, y, width, height = cv2.boundingRect(contour)
-        if min(width, height) < 47 or max(width, height) > 315:
-            continue
-        hull = cv2.convexHull(contour)
-        area = cv2.contourArea(hull)
-        # how much of the way around runs on the hull itself
-        distances = [
-            cv2.pointPolygonTest(hull, (float(point[0]), float(point[1])), True)
-            for point in contour.reshape(-1, 2)[:: max(len(contour) // 120, 1)]
-        ]
-        on_hull = float(np.mean(np.array(distances) < 3.0))
-        ellipse = area / (np.pi / 4 * width * height)
-        is_round = abs(ellipse - 1.0) < 0.08 and 0.6 < width / height < 1.7
-        is_rectangle = area > 0.88 * width * height
-        if on_hull > 0.85 and (is_round or (is_rectangle and not only_round)):
-            found.append(Box(x=x, y=y, width=width, height=height))
-    return found

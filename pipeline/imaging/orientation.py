@@ -13,6 +13,7 @@ from pipeline.raster import Pixels
 
 _MOST_POINTS = 12_000
 _LEAN_LIMIT = 12.0  # degrees
+_LIKELY_LEAN = 6.0
 _COARSE_STEP = 0.5
 _FINE_STEP = 0.05
 # In pixels of a page reduced to about 100 dpi: bands and their distance such that lines of text
@@ -55,7 +56,10 @@ def lean(ink: Pixels) -> Lean:
     quarter = bool(steep.max() > flat.max())
     best, other = (steep, flat) if quarter else (flat, steep)
     along, across = (y, -x) if quarter else (x, y)
-    middle = float(coarse[int(best.argmax())])
+    # broader bands and a mild prior keep one tilted frame or stamp from deciding for the page
+    broad = _contrast(along, across, coarse, 2 * _BAND, _BANDS_APART)
+    likely = best * broad * np.exp(-((coarse / _LIKELY_LEAN) ** 2) / 2)
+    middle = float(coarse[int(likely.argmax())])
     fine = middle + np.arange(-_COARSE_STEP, _COARSE_STEP + _FINE_STEP / 2, _FINE_STEP)
     angle = float(fine[int(_contrast(along, across, fine, 1, 1).argmax())])
     return Lean(quarter=quarter, angle=angle, margin=float(best.max() / max(other.max(), 1.0)))

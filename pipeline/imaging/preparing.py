@@ -79,7 +79,7 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
         fingerprint=fingerprint(sheet.mask),
         zones=_zones(raster.pixels, grey, sheet.mask, back @ _scaling(upright, sheet.mask)),
         steps=(STEP.model_copy(update={"settings": settings.fingerprint}),),
-        rotation_sure=sheet.rotation_sure,
+        rotation_sure=sheet.rotation_sure or blank,
     )
 
 
@@ -96,8 +96,7 @@ def _analyse(small: Pixels) -> _Sheet:
     mask = ink.mask(dark)
     if found is not None:
         _clear_rim(mask, 0)
-    rows, columns = (side // 12 for side in mask.shape)  # holes and scanner edges lie outside
-    lean = orientation.lean(np.ascontiguousarray(mask[rows:-rows, columns:-columns]))
+    lean = orientation.lean(_lines_only(mask))
     if not content.is_document(dark, tone, mask, lean.margin):
         raise NotADocument
     rotation = 90 if lean.quarter else 0
@@ -123,6 +122,16 @@ def _analyse(small: Pixels) -> _Sheet:
         tone=tone,
         mask=mask,
     )
+
+
+def _lines_only(mask: Pixels) -> Pixels:
+    """The mask without what may lean otherwise than the lines: stamps, and the outer twelfth with
+    its punch holes and scanner edges."""
+    lines = mask.copy()
+    for frame in marks.frames(mask):
+        cv2.fillConvexPoly(lines, frame.hull, 0)
+    rows, columns = (side // 12 for side in mask.shape)
+    return np.ascontiguousarray(lines[rows:-rows, columns:-columns])
 
 
 # --- doing, on the full page ----------------------------------------------------------------

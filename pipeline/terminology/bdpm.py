@@ -86,6 +86,7 @@ class _Product:
     name: str = ""
     generic: bool = False
     substances: tuple[str, ...] = ()
+    salts: tuple[str, ...] = ()
     strengths: Strengths = ()
     atc: str = ""
     cip13: list[str] = field(default_factory=list)
@@ -166,8 +167,11 @@ def _date(text: str, today: dt.date) -> dt.date:
 def _substances(directory: Path, products: dict[str, _Product]) -> None:
     """Names and strengths of the substances; a therapeutic fraction (FT) names its salt (SA)."""
     found: dict[str, dict[str, tuple[str, str, str]]] = defaultdict(dict)
+    salts: dict[str, list[str]] = defaultdict(list)
     for row in _rows(directory / "CIS_COMPO_bdpm.txt", 8):
         cis, nature, link = row[0], row[6], row[7]
+        if nature == "SA":
+            salts[cis].append(fold_name(row[3].split("(")[0]))
         if link not in found[cis] or nature == "FT":
             found[cis][link] = (row[3], row[4], row[1])
     for cis, members in found.items():
@@ -176,6 +180,8 @@ def _substances(directory: Path, products: dict[str, _Product]) -> None:
             continue
         names = dict.fromkeys(substance_name(name) for name, _, _ in members.values())
         product.substances = tuple(name for name in names if name)
+        if len(product.substances) == 1 and len(salts[cis]) == 1:
+            product.salts = tuple(salts[cis])
         strengths: list[tuple[Strengths, str]] = [
             (parse_strength(strength), element) for _, strength, element in members.values()
         ]
@@ -322,6 +328,9 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
     for product in everything:
         by_substances["/".join(product.substances)].append(product)
     families = _family_words(groups)
+    salts: dict[str, set[str]] = defaultdict(set)
+    for product in everything:
+        salts["/".join(product.substances)] |= set(product.salts)
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -352,7 +361,10 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
                     any(product.marketed for product in described),
                 ),
             )
-            aliases = sorted(_aliases(kind, name, members, families))
+            aliases = sorted(
+                _aliases(kind, name, members, families)
+                | (salts[name] if kind == "substance" else set())
+            )
             names += len(aliases)
             store.executemany(
                 "INSERT OR IGNORE INTO alias VALUES (?, ?)", [(one, number) for one in aliases]

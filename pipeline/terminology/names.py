@@ -26,7 +26,7 @@ _SALT: Final = re.compile(
     r"(?: acide)?)\s+(?:de |d )"
 )
 _STATE: Final = re.compile(
-    r"\b(?:anhydre|(?:mono|di|tri|tetra|penta|hexa|hepta|hemi|sesqui)?hydrate?e?|base|micronise?e?"
+    r"\b(?:anhydre|element|(?:mono|di|tri|tetra|penta|hexa|hepta|hemi|sesqui)?hydrate?e?|base|micronise?e?"
     r"|sodique|disodique|potassique|calcique|magnesique|monosodique|dipotassique|trihydratee"
     r"|monohydratee|lyophilisee?|racemique|basique|humaine?|recombinante?|sec|purifiee?|de tert"
     r"|(?:chlorhydrate|maleate|fumarate|sulfate|tartrate|besilate|mesilate|citrate|succinate"

@@ -13,6 +13,7 @@ from pipeline.config import Settings
 from pipeline.extraction.dosage import Found, Prescribed, read_dosage
 from pipeline.extraction.dosage.codes import form_code, route_code
 from pipeline.extraction.dosage.rendering import says_the_same
+from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.extraction.drugs.mentions import (
     Mention,
     Word,
@@ -37,6 +38,7 @@ from pipeline.model import (
     ZoneKind,
 )
 from pipeline.terminology import Entry, Product, Terminology
+from pipeline.terminology.names import fold_name
 from pipeline.terminology.strengths import Strengths, base
 
 T = TypeVar("T")
@@ -177,6 +179,7 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         item.said = _read(item)
         item.before = _before(line, *item.prefix)
         items.append(item)
+    items = _misspelled(line, terminology, items)
     _switches(items)
     items = [item for item in items if _is_medicine(item, prescribing)]
     if not items or not items[0].line_like and prescribing:
@@ -184,6 +187,52 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         if unknown is not None:
             items = [unknown]
     return items
+
+
+_NAME_AND_STRENGTH: Final = re.compile(
+    r"([^\W\d_][\w'-]{4,}(?:\s(?:lp|LP))?)\s+(?=\d[\d ,.]*\s?(?:mg|g|µg|microg|mcg|ui|UI)\b)"
+)
+
+
+def _misspelled(
+    line: TextLine, terminology: Terminology, items: list[_Item]
+) -> list[_Item]:
+    """Adds misspelled names that stand in front of a strength which their medicine has."""
+    found: list[_Item] = []
+    for match in _NAME_AND_STRENGTH.finditer(line.text):
+        start, end = match.span(1)
+        if any(i.mention.start < end and start < i.mention.end for i in items):
+            continue
+        row = words(line, start, end)
+        if not row or row[0].text in words_of("ordinary") | words_of("no_name", "words"):
+            continue
+        if terminology.at(row[0].text) or vocabulary().known(row[0].text) is not None:
+            continue
+        if _no_medicine().search(line.folded[max(0, start - 60) : start]):
+            continue
+        stop = min((i.mention.start for i in items if i.mention.start > start), default=None)
+        item = _Item(Mention(start, end, "", Match.NONE, 0.0), line, (start, start))
+        item.passages = [(line, end, len(line.text) if stop is None else stop)]
+        item.said = _read(item)
+        asked = _base_strengths(item.said)
+        near = near_mention(line, row, terminology, strengths=asked)
+        entry = None if near is None else near.entry
+        if near is None or entry is None or not asked or near.similarity < 0.8:
+            continue
+        if entry.has_strength(asked) is False and not _is_multiple(item.said, entry):
+            continue
+        item.mention = near
+        item.line_like = _starts_line(line, near)
+        found.append(item)
+    if not found:
+        return items
+    everything = sorted([*items, *found], key=lambda item: item.mention.start)
+    for item, following in zip(everything, everything[1:], strict=False):
+        first, start, end = item.passages[0]
+        if end > following.mention.start:
+            item.passages = [(first, start, following.mention.start)]
+            item.said = _read(item)
+    return everything
 
 
 def _sentence_end(line: TextLine, start: int, end: int) -> int:
@@ -266,7 +315,7 @@ def _is_medicine(item: _Item, prescribing: bool) -> bool:
     if len(folded) <= 5 and written.islower() and mention.entry is not None:
         return dosed and (item.line_like or prescribing)
     if mention.entry is not None and mention.entry.kind == "homeopathic":
-        return prescribing or dosed
+        return bool(re.match(r"\d{1,3}\s?(?:ch|dh|k)\b", after)) or prescribing and dosed
     return True
 
 
@@ -305,9 +354,11 @@ def _unlisted(
     strong = item.said.strength is not None
     dosed = any(d.dose is not None for d in dosages)
     timed = any(d.timing is not None for d in dosages)
-    likely = (strong and (dosed or timed)) or (dosed and timed)
-    if not likely and not (prescribing and (strong or dosed or timed)):
-        return None
+    counted = any(d.dose is not None and _has_unit(d) for d in dosages)
+    likely = (strong and (dosed or timed)) or (counted and timed)
+    if not likely and not (prescribing and (strong or counted or dosed and timed)):
+        if not strong:
+            return None
     asked = _base_strengths(item.said)
     mention = near_mention(line, row[:size], terminology, strengths=asked)
     if mention is not None:
@@ -315,11 +366,19 @@ def _unlisted(
         item.passages = [(line, mention.end, stop)]
         item.said = _read(item)
         return item
+    if not (likely or prescribing and not line.section):
+        return None
     if not prescribing and not (strong and dosed and timed and _looks_named(line, start, end)):
         return None
     if item.said.unexplained and not prescribing:
         return None
     return item
+
+
+def _has_unit(dosage: Dosage) -> bool:
+    """Whether a dose counts something: tablets, millilitres, units."""
+    dose = dosage.dose
+    return bool(dose.unit if isinstance(dose, Quantity) else dose and dose.high.unit)
 
 
 def _looks_named(line: TextLine, start: int, end: int) -> bool:
@@ -329,8 +388,6 @@ def _looks_named(line: TextLine, start: int, end: int) -> bool:
 
 def _name_size(line: TextLine, row: Sequence[Word]) -> int:
     """How many words stand in front of the first number or word of dosage."""
-    from pipeline.extraction.dosage.vocabulary import vocabulary
-
     known = vocabulary()
     size = 0
     for word in row[:5]:
@@ -629,7 +686,7 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
     name: str | None = mention.name or None
     if entry is not None:
         substances = substances or entry.substances
-        name = name or entry.name
+        name = name or _canonical(mention, entry)
         name = _with_variant(item, name)
     codings, products = _codings(item, terminology)
     drug = Drug(
@@ -652,6 +709,14 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
         remarks=remarks,
         alternatives=others,
     )
+
+
+def _canonical(mention: Mention, entry: Entry) -> str:
+    """The entry's name; a salt keeps its own (`CARBONATE DE CALCIUM` is not `CALCIUM`)."""
+    written = fold_name(mention.text)
+    if entry.kind == "substance" and mention.match is Match.EXACT and " de " in written:
+        return written.upper()
+    return entry.name
 
 
 def _with_variant(item: _Item, name: str) -> str:

@@ -170,6 +170,9 @@ def _combined(
                     entries = terminology.at("/".join(order))
                     if entries:
                         break
+            if not entries:
+                result.append(mention)
+                continue
             result[-1] = replace(
                 last,
                 end=mention.end,

@@ -278,6 +278,44 @@ def _invariant(key: str, human: str, expression: str) -> Json:
     return {"key": key, "severity": "error", "human": human, "expression": expression}
 
 
+# 97 − (number mod 97); in Corsica 2A counts as 19 and 2B as 18.
+_SURE_NIR_KEYS = (
+    f"entry.resource.ofType(Patient).identifier.where(system = '{systems.NIR}' and "
+    f"extension.where(url = '{systems.EVIDENCE}').extension.where(url = 'state')"
+    ".value.where($this.toString() != 'sure').empty()).value.all("
+    "$this.matches('^[1-478][0-9]{4}([0-9]{2}|2[AB])[0-9]{8}$') and "
+    "97 - ($this.substring(0, 13).replace('2A', '19').replace('2B', '18').toDecimal() mod 97)"
+    " = $this.substring(13, 2).toDecimal())"
+)
+
+
+# Numbers that a person has still to look at are not held against a draft.
+_TRUSTED = (
+    f"where(extension.where(url = '{systems.EVIDENCE}').extension.where(url = 'state')"
+    ".value.all($this.toString() = 'sure'))"
+)
+_SHARED_INVARIANTS = (
+    (
+        "rpps",
+        "Un numéro RPPS a onze chiffres.",
+        f"entry.resource.ofType(Practitioner).identifier.where(system = '{systems.RPPS}')"
+        f".{_TRUSTED}.value.all($this.matches('^[0-9]{{11}}$'))",
+    ),
+    (
+        "ins",
+        "Une identité lue sur papier ne porte pas d'INS.",
+        "entry.resource.ofType(Patient).identifier.system.all("
+        + " and ".join(f"$this != '{system}'" for system in sorted(systems.INS))
+        + ")",
+    ),
+    (
+        "provenance",
+        "Un document dit d'où il vient.",
+        "entry.resource.ofType(Provenance).exists()",
+    ),
+)
+
+
 def _bundle(name: str, title: str, description: str, invariants: Sequence[Json]) -> Json:
     one_of_each = [
         _invariant(
@@ -286,6 +324,23 @@ def _bundle(name: str, title: str, description: str, invariants: Sequence[Json])
             f"entry.resource.ofType({kind}).count() = 1",
         )
         for kind in ("Patient", "Encounter", "DocumentReference", "Composition")
+    ]
+    sound = [
+        _invariant(
+            f"{name}-references",
+            "Une référence urn:uuid mène à une ressource du même document.",
+            "entry.resource.descendants().reference.where(startsWith('urn:uuid:'))"
+            ".subsetOf(entry.fullUrl)",
+        ),
+        _invariant(
+            f"{name}-nir",
+            "Un numéro de sécurité sociale sûr a une clé juste.",
+            _SURE_NIR_KEYS,
+        ),
+        *(
+            _invariant(f"{name}-{key}", human, expression)
+            for key, human, expression in _SHARED_INVARIANTS
+        ),
     ]
     return {
         **_described("StructureDefinition", name, title, description),
@@ -297,7 +352,11 @@ def _bundle(name: str, title: str, description: str, invariants: Sequence[Json])
         "derivation": "constraint",
         "differential": {
             "element": [
-                {"id": "Bundle", "path": "Bundle", "constraint": [*one_of_each, *invariants]},
+                {
+                    "id": "Bundle",
+                    "path": "Bundle",
+                    "constraint": [*one_of_each, *sound, *invariants],
+                },
                 {"id": "Bundle.identifier", "path": "Bundle.identifier", "min": 1},
                 {"id": "Bundle.type", "path": "Bundle.type", "fixedCode": "transaction"},
                 {"id": "Bundle.timestamp", "path": "Bundle.timestamp", "min": 1},

@@ -161,7 +161,8 @@ def resource(bundle: Bundle, kind: str, number: int = 0) -> Any:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to break; `official` tells that base R4 or FR Core forbids it, not only we."""
+    """One thing to break; `official` tells that base R4, FR Core or our published profiles forbid
+    it, so that any validator that has them finds it, and not only our own check."""
 
     name: str
     break_it: Callable[[Bundle], object]
@@ -273,7 +274,7 @@ FAULTS: tuple[Fault, ...] = (
         system="http://snomed.info/sct")(b)),
     Fault("entry method that does not exist", lambda b: _entry(b)["request"].update(method="SEND")),
     Fault("LOINC code with a wrong check digit", lambda b: _set(
-        lambda x: _weight(x)["code"]["coding"][0], code="29463-8")(b), official=False),
+        lambda x: _weight(x)["code"]["coding"][0], code="29463-8")(b)),
     # units
     Fault("unit that is not UCUM", lambda b: _weight(b)["valueQuantity"].update(code="kilos")),
     Fault("vital sign in a unit its profile refuses",
@@ -281,7 +282,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("blood pressure in centimetres of mercury",
           lambda b: _pressure(b)["component"][0]["valueQuantity"].update(code="cm[Hg]")),
     Fault("unit code without its system", lambda b: _weight(b)["valueQuantity"].pop("system")),
-    Fault("duration in kilograms", lambda b: _repeat(b)["boundsDuration"].update(code="kg")),
+    Fault("duration in kilograms", lambda b: _repeat(b)["boundsDuration"].update(code="kg"),
+          official=False),
     # JSON
     Fault("number in quotes", lambda b: _weight(b)["valueQuantity"].update(value="72.5")),
     Fault("empty list", _set(_weight, note=[])),
@@ -316,7 +318,7 @@ FAULTS: tuple[Fault, ...] = (
         _weight, dataAbsentReason={"text": "inconnu"})),
     Fault("moments and times of day", _set(_repeat, timeOfDay=["08:00:00"])),
     Fault("period without its unit", _drop(_repeat, "periodUnit")),
-    Fault("unit without its period", _drop(_repeat, "period")),
+    Fault("unit without its period", _drop(_repeat, "period"), official=False),
     Fault("offset without a moment", lambda b: _repeat(b).update(offset=30) or _repeat(b).pop(
         "when")),
     Fault("negative period", _set(_repeat, period=Decimal(-1))),
@@ -363,11 +365,11 @@ FAULTS: tuple[Fault, ...] = (
         subject={"reference": "Patient/somebody-else"}), official=False),
     # identity
     Fault("social security number with a wrong key", lambda b: _identifier(
-        "Patient", systems.NIR)(b).update(value="274127598700199"), official=False),
+        "Patient", systems.NIR)(b).update(value="274127598700199")),
     Fault("RPPS of ten digits", lambda b: _identifier("Practitioner", systems.RPPS)(b).update(
-        value="1099000000"), official=False),
+        value="1099000000")),
     Fault("INS of an unqualified identity", lambda b: _identifier("Patient", systems.NIR)(
-        b).update(system="urn:oid:1.2.250.1.213.1.4.8"), official=False),
+        b).update(system="urn:oid:1.2.250.1.213.1.4.8")),
     Fault("identity of unsaid reliability", lambda b: _patient(b).pop("extension"),
           official=False),
     Fault("identifier that looks like a fullUrl", lambda b: resource(b, "Condition")["identifier"][
@@ -386,10 +388,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault("unread value that is there", lambda b: _part("state")(b).update(valueCode="unread"),
           official=False),
     Fault("scan that is not what its hash says", lambda b: _attachment(b).update(
-        hash="AAAAAAAAAAAAAAAAAAAAAAAAAAA="), official=False),
+        hash="AAAAAAAAAAAAAAAAAAAAAAAAAAA=")),
     Fault("final measurement in a draft", _set(_weight, status="final")),
     Fault("active prescription in a draft", _set(_line, status="active")),
     Fault("document without patient", _without_entry("Patient")),
     Fault("document without scan", _without_entry("DocumentReference")),
-    Fault("document without provenance", _without_entry("Provenance"), official=False),
+    Fault("document without provenance", _without_entry("Provenance")),
 )  # fmt: skip

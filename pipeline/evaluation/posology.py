@@ -186,7 +186,7 @@ def _compare(
     rows: list[tuple[str, object, object, bool]] = []
 
     def add(name: str, wanted: object, got: object, same: bool | None = None) -> None:
-        if wanted or got or wanted != got and (wanted is not None or got is not None):
+        if wanted or got or (wanted != got and (wanted is not None or got is not None)):
             rows.append((name, wanted, got, wanted == got if same is None else same))
 
     add("drug", truth["drug"], medication.drug.value, _same_drug(truth, medication, terminology))
@@ -194,8 +194,8 @@ def _compare(
     strength = medication.strength.value if medication.strength is not None else None
     got_strength = [(_number(q.value), q.unit or None) for q in strength.parts] if strength else []
     optional = bool(truth.get("strengthOptional"))
-    add("strength", wanted_strength, got_strength,
-        _same_amounts(wanted_strength, got_strength) or optional and not got_strength)  # fmt: skip
+    same_strength = wanted_strength == got_strength or (optional and not got_strength)
+    add("strength", wanted_strength, got_strength, same_strength)
     form = medication.form.value.display if medication.form and medication.form.value else None
     add("form", truth.get("form"), form)
     steps: Sequence[Dosage] = medication.dosage.value or () if medication.dosage else ()
@@ -234,8 +234,8 @@ def _compare(
     wanted_status = str(truth.get("status", "start"))
     add("status", wanted_status, statuses[medication.action],
         wanted_status == statuses[medication.action]
-        or wanted_status not in ("continue", "stopped")
-        and medication.action in (MedicationAction.START, MedicationAction.SWITCH))  # fmt: skip
+        or (wanted_status not in ("continue", "stopped")
+        and medication.action in (MedicationAction.START, MedicationAction.SWITCH)))  # fmt: skip
     return rows
 
 
@@ -252,7 +252,6 @@ def _compare_step(
             continue
         if name == "dose":
             same = one == other or other in wanted.get("doses", []) or spread
-            same = same or _unit_left_out(one, other)
         elif name == "frequency":
             same = one == other or spread
         elif name == "when":
@@ -267,13 +266,6 @@ def _compare_step(
     return rows
 
 
-def _unit_left_out(one: Any, other: Any) -> bool:
-    """A dose in a unit that the line leaves out is the same dose ("1" for "1 comprimé")."""
-    if one is None or other is None or len(one) != len(other) or "per_kg" in (one[-1], other[-1]):
-        return False
-    return False
-
-
 def _same_daily_units(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> bool:
     """`2 sachets/j` may be two at once or one twice a day."""
     one, other = wanted.get("dose"), got.get("dose")
@@ -284,8 +276,11 @@ def _same_daily_units(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> bool
         return False
     if one[0] == other[0] and first == second:
         return True
+    if not isinstance(one[0], Fraction) or not isinstance(other[0], Fraction):
+        return False
     once = {first, second}
-    return any(f[1] is None and f[0] == 1 for f in once) and one[0] * first[0] == other[0] * second[0]
+    daily = one[0] * first[0] == other[0] * second[0]
+    return daily and any(most is None and least == 1 for least, most in once)
 
 
 def _same_text(one: object, other: object) -> bool:
@@ -386,7 +381,8 @@ def _split(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for step in steps:
         moments = step["when"]
         frequency = step["frequency"]
-        if len(moments) > 1 and not step["whens"] and frequency in (None, (Fraction(len(moments)), None)):
+        plain = frequency in (None, (Fraction(len(moments)), None))
+        if len(moments) > 1 and not step["whens"] and plain:
             for moment in moments:
                 result.append({**step, "when": (moment,), "frequency": (Fraction(1), None)})
         else:
@@ -406,12 +402,6 @@ def _amount_or_none(part: Truth | None) -> tuple[Fraction, str | None] | None:
     return None if part is None else _amount(part)
 
 
-def _same_amounts(
-    one: Sequence[tuple[Fraction, str | None]], other: Sequence[tuple[Fraction, str | None]]
-) -> bool:
-    return list(one) == list(other)
-
-
 def _dose(step: Truth) -> tuple[object, ...] | None:
     per_kg = ("per_kg",) if step.get("dosePerKg") else ()
     if step.get("doseQuantity") is not None:
@@ -424,7 +414,14 @@ def _dose(step: Truth) -> tuple[object, ...] | None:
     return None
 
 
-_HOURS: Final = {"min": Fraction(1, 60), "h": 1, "d": 24, "wk": 168, "mo": 730, "a": 8766}
+_HOURS: Final[dict[str, Fraction]] = {
+    "min": Fraction(1, 60),
+    "h": Fraction(1),
+    "d": Fraction(24),
+    "wk": Fraction(168),
+    "mo": Fraction(730),
+    "a": Fraction(8766),
+}
 
 
 def _frequency(timing: Truth) -> tuple[Fraction, Fraction | None] | None:
@@ -445,7 +442,8 @@ def _time(quantity: Truth | None) -> Fraction | None:
     """Hours."""
     if quantity is None:
         return None
-    return _number(quantity["value"]) * _HOURS[str(quantity["unit"])]
+    hours: Fraction = _number(quantity["value"]) * _HOURS[str(quantity["unit"])]
+    return hours
 
 
 def _quantity(value: Any) -> Fraction | None:

@@ -47,8 +47,8 @@ CREATE INDEX product_of_entry ON product (entry);
 """
 VERSION: Final = "1"
 _NAME_END: Final = re.compile(
-    r",\s|,$|\s+(?=\d[\d ,.]*(?:mg|g|microgramme|µg|ml|mL|UI|U\.I|M\.?U\.?I|%|pour|unit|mmol|MBq|GBq"
-    r"|CH|DH|kUI|ppm|DL50|log|m[Ll]|/|million|nano|mEq|IR|U\b|LSU|SQ|kBq|microlitre|bar\b|Unit))"
+    r",\s|,$|\s+(?=\d[\d ,.]*(?:mg|g|microgramme|µg|ml|mL|UI|U\.I|M\.?U\.?I|%|pour|unit|mmol|MBq"
+    r"|GBq|CH|DH|kUI|ppm|DL50|log|m[Ll]|/|million|nano|mEq|IR|U\b|LSU|SQ|kBq|microlitre|bar\b|Unit))"
     r"|\s+degré de dilution|\(",
     re.IGNORECASE,
 )
@@ -256,11 +256,12 @@ def _is_generic(name: str, substances: tuple[str, ...]) -> bool:
     return (
         stripped in substances
         or name in substances
-        or "/" in name
-        and substance_name(name.split("/")[0]) in substances
-        or bool(first)
-        and len(first[0]) > 4
-        and any(first[0] == substance.split()[0] for substance in substances)
+        or ("/" in name and substance_name(name.split("/")[0]) in substances)
+        or (
+            bool(first)
+            and len(first[0]) > 4
+            and any(first[0] == substance.split()[0] for substance in substances)
+        )
     )
 
 

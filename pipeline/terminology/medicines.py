@@ -260,7 +260,9 @@ def _stored(store: Path) -> Iterator[tuple[int, Entry]]:
             version = connection.execute("SELECT value FROM about WHERE key = 'version'").fetchone()
             rows = connection.execute("SELECT * FROM entry ORDER BY id").fetchall()
         except sqlite3.Error as error:
-            raise SetupError("Le fichier de terminologie est illisible : importez-la à nouveau.") from error
+            raise SetupError(
+                "Le fichier de terminologie est illisible : importez-la à nouveau."
+            ) from error
     if version is None or version[0] != VERSION:
         raise SetupError("La terminologie vient d'une autre version : importez-la à nouveau.")
     for number, name, kind, substances, atc, strengths, forms, routes, marketed in rows:

@@ -15,6 +15,7 @@ _NOT_NAME: Final = re.compile(r"[^a-z0-9/]+")
 _LOOKALIKE: Final = str.maketrans(
     {"0": "o", "q": "o", "1": "l", "i": "l", "j": "l", "|": "l", "5": "s", "8": "b", "2": "z"}
 )
+_RUNS: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("ll", "l"), ("nn", "n"), ("u", "v"))
 _SALT: Final = re.compile(
     r"\b(?:(?:di|mono|sesqui|hemi)?(?:chlorhydrate|bromhydrate|iodhydrate|sulfate|phosphate|nitrate"
     r"|acetate|maleate|fumarate|tartrate|citrate|succinate|mesilate|mesylate|tosilate|besilate"
@@ -35,8 +36,11 @@ _STATE: Final = re.compile(
     r"|tert butylamine|medoxomil|cilexetil|axetil|proxetil|etexilate)\b"
 )
 _ELEMENTS: Final = frozenset(
-    "potassium sodium calcium magnesium zinc fer lithium ammonium cuivre manganese aluminium argent "
-    "ferreux ferrique strontium bismuth baryum selenium".split()
+    [
+        *("potassium", "sodium", "calcium", "magnesium", "zinc", "fer", "lithium", "ammonium"),
+        *("cuivre", "manganese", "aluminium", "argent", "ferreux", "ferrique", "strontium"),
+        *("bismuth", "baryum", "selenium"),
+    ]
 )
 
 
@@ -55,7 +59,7 @@ def squash(name: str) -> str:
 def lookalike(name: str) -> str:
     """A folded name in which characters that engines take for one another are the same."""
     key = squash(name).translate(_LOOKALIKE)
-    for seen, meant in (("rn", "m"), ("vv", "w"), ("cl", "d"), ("ll", "l"), ("nn", "n"), ("u", "v")):
+    for seen, meant in _RUNS:
         key = key.replace(seen, meant)
     return key
 
@@ -83,8 +87,7 @@ def substance_name(raw: str) -> str:
 
     Salts of the elements keep theirs: `chlorure de potassium` is no `potassium`.
     """
-    name = fold_name(raw.replace("(", " ( ").split(" ( ")[0] if raw.count("(") else raw)
-    name = re.sub(r"\b(de|d|du) (l )?", lambda m: m.group(0), name)
+    name = fold_name(raw.split("(")[0])
     stripped = _SALT.sub("", name)
     if stripped.split()[-1:] and stripped.split()[-1] in _ELEMENTS:
         stripped = name

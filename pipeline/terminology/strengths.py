@@ -61,7 +61,7 @@ def parse_strength(text: str) -> Strengths:
     found: list[tuple[Decimal, str]] = []
     end = 0
     for match in _STRENGTH.finditer(head):
-        if found and head[end : match.start()].strip(" ()").strip() not in ("/", "+", "-", "et", ""):
+        if found and head[end : match.start()].strip(" ()") not in ("/", "+", "-", "et", ""):
             break
         value = Decimal(re.sub(r"[ \u00a0]", "", match.group(1)).replace(",", "."))
         found.append((value, match.group(2) or ""))

@@ -7,6 +7,7 @@ and returns it, or returns `None` and leaves the cursor alone. `elements` tries 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -328,7 +329,13 @@ class Cursor:
 
 
 Rule = Callable[[Cursor], Element | None]
-_FRACTIONS: Final = {(1, 2): "0.5", (1, 4): "0.25", (3, 4): "0.75", (1, 3): "0.333", (2, 3): "0.667"}
+_FRACTIONS: Final = {
+    (1, 2): "0.5",
+    (1, 4): "0.25",
+    (3, 4): "0.75",
+    (1, 3): "0.333",
+    (2, 3): "0.667",
+}
 
 
 def elements(text: str) -> tuple[Element, ...]:
@@ -366,14 +373,14 @@ def _leftover(c: Cursor) -> Element:
 def number(c: Cursor) -> Decimal | None:
     """`2`, `0,5`, `½`, `1/2`, `1 ½`, `un et demi`, `vingt-huit`, `XL` (before drops)."""
     start = c.place
-    value: Decimal | None = c.take("fraction")
+    fraction: Decimal | None = c.take("fraction")
+    if fraction is not None:
+        return fraction
+    value: Decimal | None = c.take("number")
     if value is not None:
-        return value
-    value = c.take("number")
-    if value is not None:
-        fraction = _slash_fraction(c, value)
-        if fraction is not None:
-            return fraction
+        divided = _slash_fraction(c, value)
+        if divided is not None:
+            return divided
         return value + _and_a_fraction(c)
     value = _in_letters(c)
     if value is not None:
@@ -385,14 +392,14 @@ def number(c: Cursor) -> Decimal | None:
     c.place += 1
     unit = c.peek()
     counted = unit is not None and not {"unit", "measure"}.isdisjoint(unit.readings)
-    if roman is not None and c.written(start).isupper() and unit is not None:
-        if unit.readings.get("unit") == "goutte":
-            return Decimal(roman)
+    drops = unit is not None and unit.readings.get("unit") == "goutte"
+    if roman is not None and drops and c.written(start).isupper():
+        return Decimal(roman)
     if misread is not None:
         timed = unit is not None and "period" in unit.readings and misread == 1
-        if misread == 1 and (c.sees("par", "/") and c.has("period", 1) or c.sees("foi")):
+        if misread == 1 and ((c.sees("par", "/") and c.has("period", 1)) or c.sees("foi")):
             return Decimal(misread)
-        if counted or timed and c.any_of(_LEADS_TIME, -2):
+        if counted or (timed and c.any_of(_LEADS_TIME, -2)):
             return Decimal(misread)
         value = _slash_fraction(c, misread) if misread == 1 else None
         if value is not None:
@@ -406,7 +413,7 @@ _LEADS_TIME: Final = frozenset(["supply", "duration", "every"])
 
 def _slash_fraction(c: Cursor, numerator: Decimal) -> Decimal | None:
     """`1/2` after its numerator; not in `1/2 j` or `1/4 h`, where the slash divides time."""
-    if not c.sees("/") or not c.has("number", 1) or c.has("period", 2) and not c.has("unit", 2):
+    if not c.sees("/") or not c.has("number", 1) or (c.has("period", 2) and not c.has("unit", 2)):
         return None
     below = c.peek(1)
     assert below is not None
@@ -446,14 +453,17 @@ def _in_letters(c: Cursor) -> Decimal | None:
         if value is None:
             c.place = start
             break
-        if last is None or value == 100 and last < 10 or last >= 100 and value < 100:
-            fits = True
-        elif value == 1000:
+        if (
+            last is None
+            or (value == 100 and last < 10)
+            or (last >= 100 and value < 100)
+            or value == 1000
+        ):
             fits = True
         elif value == 20:
             fits = last == 4
         else:
-            fits = last >= 20 and value < (20 if last in (20, 60, 80) else 10) or (
+            fits = (last >= 20 and value < (20 if last in (20, 60, 80) else 10)) or (
                 last == 10 and value in (7, 8, 9)
             )
         if not fits:
@@ -530,7 +540,7 @@ def _clock(c: Cursor) -> tuple[str, bool] | None:
     minutes = None
     if following is not None and following.start == lexeme.end and len(following.text) == 2:
         minutes = c.take("number")
-    if minutes is None and colon or minutes is not None and minutes > 59:
+    if (minutes is None and colon) or (minutes is not None and minutes > 59):
         c.place = start
         return None
     return f"{int(hour) % 24:02d}:{int(minutes or 0):02d}", minutes is not None
@@ -645,9 +655,7 @@ def rate(c: Cursor) -> Element | None:
     if per is None:
         return None
     period, unit, said = per
-    return Rate(
-        Decimal(1) if said else None, None, period, None, unit, **c.since(start)
-    )
+    return Rate(Decimal(1) if said else None, None, period, None, unit, **c.since(start))
 
 
 def _multiplies(c: Cursor) -> bool:
@@ -861,9 +869,8 @@ def gestation(c: Cursor) -> Element | None:
     weeks = span(c)
     if weeks is None:
         return None
-    if c.word("et", "et a"):
-        if number(c) is None:
-            return None
+    if c.word("et", "et a") and number(c) is None:
+        return None
     c.word("+") and number(c)
     if c.take("gestation") is None:
         return None
@@ -901,8 +908,10 @@ def meals(c: Cursor) -> Element | None:
     meal = c.take("meal")
     if meal is None or meal_text is None:
         return None
-    every_meal = meal == "*" and any(w in meal_text.text for w in ("chaque", "3", "troi", "princip"))
-    every_meal = every_meal or meal == "*" and "chaque" in c.lexemes[c.place - 2].text
+    every_meal = meal == "*" and any(
+        w in meal_text.text for w in ("chaque", "3", "troi", "princip")
+    )
+    every_meal = every_meal or (meal == "*" and "chaque" in c.lexemes[c.place - 2].text)
     if meal == "*" and (moment := c.peek()) is not None and "moment" in moment.readings:
         suffix = {"MORN": "M", "NOON": "D", "EVE": "V"}.get(moment.readings["moment"])
         if suffix is not None:
@@ -973,7 +982,7 @@ def scheme(c: Cursor) -> Element | None:
                 sign = joint.text
                 c.place += 1
             elif sign in (None, "") and (
-                joint.text == "o" or "number" in joint.readings and joint.text in "0123"
+                joint.text == "o" or ("number" in joint.readings and joint.text in "0123")
             ):
                 sign = ""
             elif sign != "":
@@ -993,7 +1002,7 @@ def scheme(c: Cursor) -> Element | None:
         return None
     if sign in ("/", "+") and 0 not in values and len(set(values)) > 1 and sign == "/":
         return None
-    if c.has("period") or c.sees("/") and c.has("number", 1):
+    if c.has("period") or (c.sees("/") and c.has("number", 1)):
         return None
     here = c.place
     unit = c.take("unit") or c.take("measure") or ""
@@ -1004,7 +1013,9 @@ def scheme(c: Cursor) -> Element | None:
 
 def _guessed(c: Cursor, start: int) -> bool:
     members = c.lexemes[start : c.place]
-    return any(m.repaired or "misread" in m.readings and "number" not in m.readings for m in members)
+    return any(
+        m.repaired or ("misread" in m.readings and "number" not in m.readings) for m in members
+    )
 
 
 def _scheme_value(c: Cursor, sign: str | None) -> Decimal | None:
@@ -1154,7 +1165,7 @@ def _several(c: Cursor) -> Strong | None:
     last = values[-1][1]
     if len(values) >= 2:
         plain = all(unit is None for _, unit in values)
-        whole = {(int(a), int(b)) for (a, _), (b, _) in zip(values, values[1:], strict=False)}
+        whole = {(int(a), int(b)) for (a, _), (b, _) in itertools.pairwise(values)}
         if plain and (whole & _FRACTIONS.keys() or min(v for v, _ in values) <= 1):
             return None
         if plain and (len(values) > 3 or c.has("period") or c.has("unit") or c.has("times")):
@@ -1205,9 +1216,11 @@ def dispense(c: Cursor) -> Element | None:
     if container is None:
         return None
     following = c.peek()
-    if container == "flacon" and following is not None:
-        if following.text in ("/", "x", "par") or "moment" in following.readings:
-            return None
+    taken = following is not None and (
+        following.text in ("/", "x", "par") or "moment" in following.readings
+    )
+    if container == "flacon" and taken:
+        return None
     here = c.place
     if c.word("de") and c.has("number"):
         c.place += 1
@@ -1221,9 +1234,30 @@ def dispense(c: Cursor) -> Element | None:
 # --- need, maximum, interval ------------------------------------------------------------------
 
 _STOPS: Final = frozenset(
-    "maximum duration supply then renewal renewal_none once dispense moment moments period_adverb "
-    "every instruction substitution_none open_ended as_needed interval until frequency_adverb "
-    "fractioned_dispensing interval_after weekday".split()
+    [
+        "maximum",
+        "duration",
+        "supply",
+        "then",
+        "renewal",
+        "renewal_none",
+        "once",
+        "dispense",
+        "moment",
+        "moments",
+        "period_adverb",
+        "every",
+        "instruction",
+        "substitution_none",
+        "open_ended",
+        "as_needed",
+        "interval",
+        "until",
+        "frequency_adverb",
+        "fractioned_dispensing",
+        "interval_after",
+        "weekday",
+    ]
 )
 _WEAK_STOPS: Final = frozenset(["ar", "r", "a r", "min", "sur", "b", "pour", "encore"])
 
@@ -1234,7 +1268,8 @@ def _starts_amount(c: Cursor) -> bool:
         here = c.place
         before = c.peek(-1)
         compared = before is not None and (
-            before.text in ("<", ">", "=", "a", "≥", "≤", "de", "°") or "comparison" in before.readings
+            before.text in ("<", ">", "=", "a", "≥", "≤", "de", "°")
+            or "comparison" in before.readings
         )
         value = span(c)
         ends = value is not None and (
@@ -1245,7 +1280,7 @@ def _starts_amount(c: Cursor) -> bool:
         )
         c.place = here
         return ends and not (compared and not c.any_of(frozenset(["number_word"])))
-    return c.has("times") and c.has("number", 1) or c.sees("/") and c.has("period", 1)
+    return (c.has("times") and c.has("number", 1)) or (c.sees("/") and c.has("period", 1))
 
 
 def _free_text(c: Cursor) -> str:
@@ -1253,7 +1288,7 @@ def _free_text(c: Cursor) -> str:
     start = c.place
     while not c.done:
         lexeme = c.lexemes[c.place]
-        if lexeme.text in (",", ";", "(", ")", "→") or lexeme.text == ":" and c.place > start:
+        if lexeme.text in (",", ";", "(", ")", "→") or (lexeme.text == ":" and c.place > start):
             break
         if lexeme.text == ".":
             break
@@ -1304,7 +1339,7 @@ def need(c: Cursor) -> Element | None:
         return Need(**c.since(start))
     if c.take("as_needed_for") is None:
         return None
-    conditional = c.has("condition") or c.has("condition", 1) and c.sees("pas", "la", "l", "le")
+    conditional = c.has("condition") or (c.has("condition", 1) and c.sees("pas", "la", "l", "le"))
     here = c.place
     reason = _condition(c) if conditional else _reason(c)
     if not reason:
@@ -1381,12 +1416,12 @@ def maximum(c: Cursor) -> Element | None:
     """`max 4/j`, `sans dépasser 4 g par jour`, `jusqu'à 3 fois par jour`; or `max` after a rate."""
     start = c.place
     if c.has("number") and c.has("maximum", 1):
-        value = Amount(number(c) or Decimal(1), None, "", "number", **c.since(start))
+        count = Amount(number(c) or Decimal(1), None, "", "number", **c.since(start))
         c.place += 1
         per = _per(c)
         if per is None:
             return None
-        return Maximum(value, Time(per[0], None, per[1]), **c.since(start))
+        return Maximum(count, Time(per[0], None, per[1]), **c.since(start))
     if c.take("maximum") is None:
         return None
     while c.word(":", "de", "=", "a", "maximum") or c.take("maximum"):
@@ -1445,9 +1480,9 @@ def interval(c: Cursor) -> Element | None:
         c.word("a", "avec", "tous", "toutes les")
     length = time(c)
     if length is None or length.unit in ("mo", "a"):
-        if said and length is None and c.place == start + 1:
-            if c.lexemes[start].text in ("minimum", "mini", "au moin"):
-                return Interval(None, **c.since(start))
+        least = c.lexemes[start].text in ("minimum", "mini", "au moin")
+        if said and least and length is None and c.place == start + 1:
+            return Interval(None, **c.since(start))
         return None
     here = c.place
     c.take("interval")
@@ -1547,7 +1582,11 @@ def fractioned(c: Cursor) -> Element | None:
         return DispenseInterval(length, **c.since(start))
     if c.take("fractioned_dispensing") is None:
         return None
-    while c.word(":", "par", "de", "a", "en", "(") or c.take("every") or c.take("fractioned_dispensing"):
+    while (
+        c.word(":", "par", "de", "a", "en", "(")
+        or c.take("every")
+        or c.take("fractioned_dispensing")
+    ):
         pass
     here = c.place
     length_ = time(c)
@@ -1576,7 +1615,7 @@ def substitution(c: Cursor) -> Element | None:
             continue
         for name in ("MTE", "EFG", "CIF"):
             if c.take(f"substitution_{name}") is not None:
-                reason, found = name, True  # type: ignore[assignment]
+                reason, found = name, True
                 break
         else:
             c.place = here

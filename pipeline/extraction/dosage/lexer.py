@@ -63,11 +63,35 @@ _TOKEN: Final = re.compile(
 )
 _DIGITS: Final = str.maketrans("oqliz|!s", "00112115")
 _LETTERS: Final = str.maketrans("015|!8$", "olsllbs")
-_LOOKALIKE: Final = (("rn", "m"), ("ri", "n"), ("vv", "w"), ("ii", "u"), ("cl", "d"), ("i", "l"), ("1", "l"))
+_LOOKALIKE: Final = (
+    ("rn", "m"),
+    ("ri", "n"),
+    ("vv", "w"),
+    ("ii", "u"),
+    ("cl", "d"),
+    ("i", "l"),
+    ("1", "l"),
+)
 _HALVES: Final = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "0.333", "⅔": "0.667"}
 _GLUABLE: Final = frozenset(
-    "unit measure period moment times duration supply route renewal maximum every fraction "
-    "intake meal meal_relation number_word".split()
+    [
+        "unit",
+        "measure",
+        "period",
+        "moment",
+        "times",
+        "duration",
+        "supply",
+        "route",
+        "renewal",
+        "maximum",
+        "every",
+        "fraction",
+        "intake",
+        "meal",
+        "meal_relation",
+        "number_word",
+    ]
 )
 _GLUABLE_FILLERS: Final = frozenset(["et", "par", "le", "les", "la", "a", "de", "tou", "en"])
 _DAY: Final = re.compile(r"j(?:\d|[oil](?![a-z]))[\doil]?")
@@ -132,10 +156,8 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             meaning = vocabulary().phrases.get((after.text,), {})
             if "complaint" in meaning or not meaning:
                 result[place] = piece._replace(text="si", repaired=True)
-        elif piece.text == "soit" and before is not None:
-            if before.text in ("le", "et", "matin", "midi", "chaque") and (
-                after is None or after.number is None
-            ):
+        elif piece.text == "soit" and (after is None or after.number is None):
+            if before is not None and before.text in ("le", "et", "matin", "midi", "chaque"):
                 result[place] = piece._replace(text="soir", repaired=True)
     return result
 
@@ -243,7 +265,7 @@ def _segment(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
             if there is None or total < there[0]:
                 best[end] = (total, (*here[1], content))
     final = best[len(word)]
-    if final is None or len(final[1]) < 2 and not any(c.isdigit() for c in word):
+    if final is None or (len(final[1]) < 2 and not any(c.isdigit() for c in word)):
         return None
     if not any(number is not None for _, number, _ in final[1]) and final[0] > 2.8:
         return None
@@ -283,7 +305,7 @@ def _part(
     if not (_GLUABLE & readings.keys() or known in _GLUABLE_FILLERS):
         return (1.4, (known, None, False)) if len(piece) > 1 and readings else None
     if len(piece) == 1:
-        beside_digit = before.isdigit() or after.isdigit() or before == "" and known == "x"
+        beside_digit = before.isdigit() or after.isdigit() or (before == "" and known == "x")
         return (1.1 if beside_digit or known in "xj" else 3.0), (known, None, False)
     return 1.0, (known, None, False)
 

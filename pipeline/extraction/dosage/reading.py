@@ -7,6 +7,7 @@ unsaid stays unsaid: nothing here fills in a usual dose.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -249,7 +250,7 @@ class _Reader:
 
     def take(self, element: Element, rest: Sequence[Element]) -> None:
         if self.skipping:
-            if isinstance(element, Mark) and element.text in ",;.)(" or isinstance(element, Then):
+            if (isinstance(element, Mark) and element.text in ",;.)(") or isinstance(element, Then):
                 self.skipping = False
             elif isinstance(element, Amount | Rate | Strong | Mark):
                 return
@@ -303,7 +304,11 @@ class _Reader:
             case Interval():
                 self.take_interval(element)
             case Once():
-                if self.step.dose is not None or self.provisional is not None or not element.at_once:
+                if (
+                    self.step.dose is not None
+                    or self.provisional is not None
+                    or not element.at_once
+                ):
                     self.step.count = 1
                 if element.at_once and self.step.count is None:
                     self.step.count = 1
@@ -374,7 +379,7 @@ class _Reader:
     def closed(self) -> bool:
         """Whether the step at hand has a dose and its timing, so that a dose begins a new one."""
         step = self.step
-        dosed = step.dose is not None or self.provisional is not None and len(self.steps) == 1
+        dosed = step.dose is not None or (self.provisional is not None and len(self.steps) == 1)
         return dosed and (step.timed or bool(step.condition))
 
     def take_amount(self, amount: Amount, rest: Sequence[Element]) -> None:
@@ -406,8 +411,8 @@ class _Reader:
                 return
             if amount.kind == "count" and amount.low >= 5 and not self.continues(rest):
                 # "1 gélule matin et soir, 56 gélules": what the pharmacist hands out
-                value = Quantity(value=_plain(amount.low), unit=amount.unit)
-                self.keep("dispense_quantity", value, amount)
+                handed = Quantity(value=_plain(amount.low), unit=amount.unit)
+                self.keep("dispense_quantity", handed, amount)
                 return
             if step.dose is None and self.provisional is not None and not self.distinct(amount):
                 # "500 mg matin et soir 1 cp": the dose comes after its moments
@@ -435,9 +440,7 @@ class _Reader:
         if len(self.steps) > 1 and not self.step.linked:
             return False
         if amount.kind == "measure":
-            if amount.unit in _VOLUME or self.insulin and amount.unit in ("UI", "MUI"):
-                return False
-            return True
+            return not (amount.unit in _VOLUME or (self.insulin and amount.unit in ("UI", "MUI")))
         if amount.kind != "number" or self.step.dose is not None or self.step.timed:
             return False
         if amount.low in self.strengths and amount.low >= 5:
@@ -479,13 +482,13 @@ class _Reader:
         if self.insulin and not unit:
             unit = "UI"
         values = scheme.values
-        falling = all(a > b for a, b in zip(values, values[1:], strict=False)) and values[-1] > 0
+        falling = all(a > b for a, b in itertools.pairwise(values)) and values[-1] > 0
         tapering = any("dégressi" in i or "progressi" in i for i in step.instructions) or any(
             isinstance(e, Instruction) and "dégressi" in e.text for e in rest
         )
         kind: Literal["count", "measure", "number"]
         kind = "number" if not unit else "measure" if unit in _MASS | _VOLUME else "count"
-        if falling and (len(values) > 3 or tapering) or len(values) > 4:
+        if (falling and (len(values) > 3 or tapering)) or len(values) > 4:
             self.taper(values, unit, kind, scheme, rest)
             return
         codes = ("MORN", "NOON", "EVE", "HS")
@@ -708,15 +711,11 @@ class _Reader:
         self.implicit_one()
         steps = self.grouped([step for step in self.steps if self.says(step)])
         self.share(steps)
-        dosages = tuple(
-            self.dosage(step, sequence) for sequence, step in enumerate(steps, start=1)
-        )
+        dosages = tuple(self.dosage(step, sequence) for sequence, step in enumerate(steps, start=1))
         whole: Found[tuple[Dosage, ...]] | None = None
         if dosages:
             starts = [step.start for step in steps if step.start is not None]
-            whole = Found(
-                dosages, min(starts), max(step.end for step in steps), self.repaired
-            )
+            whole = Found(dosages, min(starts), max(step.end for step in steps), self.repaired)
         if self.form is None:
             self.form = self.form_of_unit(steps)
         doubts = list(self.doubts)
@@ -783,7 +782,7 @@ class _Reader:
                 and step.rate is None
                 and not (last.bounds or last.condition or step.condition or last.event)
                 and not (step.event or step.course or last.course or last.count or step.count)
-                and (last.whens and step.whens or last.times and step.times)
+                and ((last.whens and step.whens) or (last.times and step.times))
                 and (not step.days or step.days == last.days)
             ):
                 last.whens += [code for code in step.whens if code not in last.whens]
@@ -806,16 +805,16 @@ class _Reader:
             if step.linked and before.bounds is None and not before.spread and before.whens:
                 before.bounds = step.bounds
                 before.bounds_text = before.bounds_text or step.bounds_text
-        for before, step in zip(steps, steps[1:], strict=False):
+        for before, step in itertools.pairwise(steps):
             step.route = step.route or before.route
             step.site = step.site or before.site
             if step.dose is None and step.linked:
                 continue
-            if step.dose is not None and step.dose.kind == "number" and before.dose is not None:
-                if before.dose.kind != "number" and before.dose is not self.provisional:
-                    step.dose = replace(
-                        step.dose, unit=before.dose.unit, kind=before.dose.kind
-                    )
+            named = before.dose is not None and before.dose.kind != "number"
+            bare = step.dose is not None and step.dose.kind == "number"
+            if bare and named and before.dose is not self.provisional:
+                assert step.dose is not None and before.dose is not None
+                step.dose = replace(step.dose, unit=before.dose.unit, kind=before.dose.kind)
 
     def form_of_unit(self, steps: list[_Step]) -> Found[str] | None:
         units = vocabulary().units
@@ -920,11 +919,11 @@ class _Reader:
                 self.doubts.append("Fréquence et moments de prise ne s'accordent pas.")
         elif intakes:
             frequency, period, unit = Decimal(intakes), Decimal(1), "d"
-        if step.days and unit in (None, "d") and (period is None or period == 1):
-            if frequency is None or frequency == 1:
-                frequency, period, unit = Decimal(len(step.days)), Decimal(1), "wk"
+        once_a_day = unit in (None, "d") and period in (None, 1) and frequency in (None, 1)
+        if step.days and once_a_day:
+            frequency, period, unit = Decimal(len(step.days)), Decimal(1), "wk"
         if step.cycle is not None and step.cycle.on is not None and step.cycle.of is not None:
-            daily = frequency is None or frequency == 1 and unit == "d" and period == 1
+            daily = frequency is None or (frequency == 1 and unit == "d" and period == 1)
             on, of = step.cycle.on, step.cycle.of
             if step.cycle.unit == "d" and daily and on == 1:
                 frequency, period, unit, cycle = Decimal(1), of, "d", ""
@@ -983,7 +982,9 @@ def _with_meals(codes: list[str]) -> list[str]:
             if code not in general
         ]
     at_meals = {
-        _MEAL_MOMENTS[code[-1]] for code in codes if len(code) > 1 and code[:-1] in ("AC", "PC", "C")
+        _MEAL_MOMENTS[code[-1]]
+        for code in codes
+        if len(code) > 1 and code[:-1] in ("AC", "PC", "C")
     }
     return [code for code in codes if code not in at_meals]
 

@@ -154,7 +154,9 @@ def _timing(timing: Timing) -> list[str]:
     general = all(code in ("AC", "PC", "C") for code in timing.when)
     daily = timing.period == 1 and timing.period_unit == "d"
     implied = daily and said == timing.frequency and not general
-    implied = implied or bool(days) and timing.period_unit == "wk" and timing.frequency == len(days)
+    implied = implied or (
+        bool(days) and timing.period_unit == "wk" and timing.frequency == len(days)
+    )
     if timing.cycle in ("jours pairs", "jours impairs"):
         implied = True
     if timing.frequency is not None and not implied:

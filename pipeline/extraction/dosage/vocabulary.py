@@ -120,8 +120,25 @@ def _entries(
 
 
 _COMMON: Final = frozenset(
-    "unit measure period moment moments times duration number_word route weekday as_needed meal "
-    "supply renewal every maximum interval".split()
+    [
+        "unit",
+        "measure",
+        "period",
+        "moment",
+        "moments",
+        "times",
+        "duration",
+        "number_word",
+        "route",
+        "weekday",
+        "as_needed",
+        "meal",
+        "supply",
+        "renewal",
+        "every",
+        "maximum",
+        "interval",
+    ]
 )
 """Kinds whose words a misreading is most likely to mean."""
 

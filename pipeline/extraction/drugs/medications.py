@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -32,8 +33,6 @@ from pipeline.model import (
     Medication,
     MedicationAction,
     Quantity,
-    State,
-    Strength,
     Value,
     ZoneKind,
 )
@@ -54,7 +53,9 @@ CIP13 = (
 )
 
 _SENTENCE_END: Final = re.compile(r"[.;!?](?=\s+[A-ZÀ-Ý])|\t")
-_GOES_ON: Final = re.compile(r"\s*(?:\d|un |une |prendre|si |max|ne pas|a renouveler|qsp|pendant|pour )")
+_GOES_ON: Final = re.compile(
+    r"\s*(?:\d|un |une |prendre|si |max|ne pas|a renouveler|qsp|pendant|pour )"
+)
 _PROSE: Final = 160
 """Characters behind a name in prose that may speak of its dosage."""
 _BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
@@ -102,9 +103,7 @@ def read_medications(
 # --- finding the lines ------------------------------------------------------------------------
 
 
-def _items(
-    lines: Sequence[TextLine], terminology: Terminology, prescription: bool
-) -> list[_Item]:
+def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bool) -> list[_Item]:
     items: list[_Item] = []
     zone: tuple[bool, Span] | None = None
     last: _Item | None = None
@@ -117,7 +116,7 @@ def _items(
         if line.section in _NOT_TAKEN and line.section != "lifestyle":
             last = None
             continue
-        prescribing = line.section in _PRESCRIBING or prescription and not line.section
+        prescribing = line.section in _PRESCRIBING or (prescription and not line.section)
         found = _on_line(line, terminology, prescribing)
         if found:
             for item in found:
@@ -162,10 +161,8 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
     begin = 0
     kept: list[Mention] = []
     for mention in mentions:
-        if kept and _QUOTED.search(line.folded[kept[-1].end : mention.start]):
-            if _is_reason(line, kept[-1].end, mention.start):
-                continue
-        kept.append(mention)
+        if not (kept and _is_reason(line, kept[-1].end, mention.start)):
+            kept.append(mention)
     kept = [mention for mention in kept if not _denied(line, mention)]
     for index, mention in enumerate(kept):
         end = kept[index + 1].start if index + 1 < len(kept) else len(line.text)
@@ -182,7 +179,7 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
     items = _misspelled(line, terminology, items)
     _switches(items)
     items = [item for item in items if _is_medicine(item, prescribing)]
-    if not items or not items[0].line_like and prescribing:
+    if not items or (not items[0].line_like and prescribing):
         unknown = _unlisted(line, terminology, prescribing, items)
         if unknown is not None:
             items = [unknown]
@@ -194,9 +191,7 @@ _NAME_AND_STRENGTH: Final = re.compile(
 )
 
 
-def _misspelled(
-    line: TextLine, terminology: Terminology, items: list[_Item]
-) -> list[_Item]:
+def _misspelled(line: TextLine, terminology: Terminology, items: list[_Item]) -> list[_Item]:
     """Adds misspelled names that stand in front of a strength which their medicine has."""
     found: list[_Item] = []
     for match in _NAME_AND_STRENGTH.finditer(line.text):
@@ -227,7 +222,7 @@ def _misspelled(
     if not found:
         return items
     everything = sorted([*items, *found], key=lambda item: item.mention.start)
-    for item, following in zip(everything, everything[1:], strict=False):
+    for item, following in itertools.pairwise(everything):
         first, start, end = item.passages[0]
         if end > following.mention.start:
             item.passages = [(first, start, following.mention.start)]
@@ -262,7 +257,9 @@ def _brand_in_brackets(line: TextLine, mentions: list[Mention]) -> list[Mention]
 def _is_reason(line: TextLine, start: int, end: int) -> bool:
     """Whether a medicine is only named in a complaint ("non calmée par le paracétamol")."""
     text = line.folded[start:end]
-    return bool(re.search(r"\b(?:si|en cas|calm\w*|soulag\w*|malgre|insuffisan\w*)\b", text))
+    return bool(_QUOTED.search(text)) and bool(
+        re.search(r"\b(?:si|en cas|calm\w*|soulag\w*|malgre|insuffisan\w*)\b", text)
+    )
 
 
 def _denied(line: TextLine, mention: Mention) -> bool:
@@ -307,15 +304,16 @@ def _is_medicine(item: _Item, prescribing: bool) -> bool:
     if folded in words_of("everyday"):
         return prescribing and written.isupper() and dosed and item.line_like
     if folded in words_of("ambiguous"):
-        return dosed and (item.line_like or prescribing)
-    if len(folded) <= 3:
+        precise = item.said.strength is not None and bool(item.said.dosages)
+        return dosed and (item.line_like or prescribing or precise)
+    if len(folded) <= 3 and folded.isalpha():
         return prescribing and item.line_like
     if line.section == "lifestyle":
         return dosed
     if len(folded) <= 5 and written.islower() and mention.entry is not None:
         return dosed and (item.line_like or prescribing)
     if mention.entry is not None and mention.entry.kind == "homeopathic":
-        return bool(re.match(r"\d{1,3}\s?(?:ch|dh|k)\b", after)) or prescribing and dosed
+        return bool(re.match(r"\d{1,3}\s?(?:ch|dh|k)\b", after)) or (prescribing and dosed)
     return True
 
 
@@ -356,9 +354,8 @@ def _unlisted(
     timed = any(d.timing is not None for d in dosages)
     counted = any(d.dose is not None and _has_unit(d) for d in dosages)
     likely = (strong and (dosed or timed)) or (counted and timed)
-    if not likely and not (prescribing and (strong or counted or dosed and timed)):
-        if not strong:
-            return None
+    if not (likely or strong or (prescribing and (counted or (dosed and timed)))):
+        return None
     asked = _base_strengths(item.said)
     mention = near_mention(line, row[:size], terminology, strengths=asked)
     if mention is not None:
@@ -366,7 +363,7 @@ def _unlisted(
         item.passages = [(line, mention.end, stop)]
         item.said = _read(item)
         return item
-    if not (likely or prescribing and not line.section):
+    if not (likely or (prescribing and not line.section)):
         return None
     if not prescribing and not (strong and dosed and timed and _looks_named(line, start, end)):
         return None
@@ -391,7 +388,9 @@ def _name_size(line: TextLine, row: Sequence[Word]) -> int:
     known = vocabulary()
     size = 0
     for word in row[:5]:
-        if word.text[0].isdigit() or any(c in line.text[word.start - 1 : word.start] for c in "(:,"):
+        if word.text[0].isdigit() or any(
+            c in line.text[word.start - 1 : word.start] for c in "(:,"
+        ):
             break
         if size and known.known(word.text) is not None and word.text not in ("lp", "vitamine"):
             break
@@ -436,7 +435,9 @@ def _switches(items: list[_Item]) -> None:
         here = _action(item.said)
         following = items[index + 1] if index + 1 < len(items) else None
         if here == "switch":
-            text = item.line.folded[item.mention.end : (following.mention.start if following else None)]
+            text = item.line.folded[
+                item.mention.end : (following.mention.start if following else None)
+            ]
             instead = re.search(r"remplacement d|a la place d|au lieu d|en relais d|relais d", text)
             if following is not None and instead:
                 item.action, following.action = MedicationAction.SWITCH, MedicationAction.STOP
@@ -481,6 +482,7 @@ def _action(said: Prescribed) -> str:
 
 _MAY_CONTINUE: Final = re.compile(
     r"\d|matin|midi|soir|jour|coucher|fois|besoin|renouvel|substitu|\bns\b|\bnr\b|\bsi\b|\bun"
+    r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|quotidien|hebdo|mensuel|voie|per os"
     r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet"
 )
 _MAY_SHARE: Final = re.compile(r"qsp|q\.s|pour|renouvel|\bar\b|\bnr\b|traitement|ordonnance|tout")
@@ -515,12 +517,14 @@ def _common(line: TextLine) -> Prescribed | None:
 
 
 def _share_common(items: Sequence[_Item]) -> None:
-    """"le tout pendant 7 jours" behind the last medicine of a row is said of all of them."""
+    """ "le tout pendant 7 jours" behind the last medicine of a row is said of all of them."""
     for index, item in enumerate(items):
         text = item.line.folded[item.mention.end :]
         if not re.search(r"\b(?:le tout|l'ensemble|tous|les deux|les 2|les trois)\b", text):
             continue
-        bounds = next((d.timing.bounds for d in item.said.dosages if d.timing and d.timing.bounds), None)
+        bounds = next(
+            (d.timing.bounds for d in item.said.dosages if d.timing and d.timing.bounds), None
+        )
         for other in items[:index]:
             if other.line is not item.line:
                 continue
@@ -612,7 +616,7 @@ def _shown(item: _Item) -> str:
     return item.mention.text if entry is None else entry.name
 
 
-def _shared(item: _Item, name: str) -> Value[T] | None:  # type: ignore[type-var]
+def _shared(item: _Item, name: str) -> Value[T] | None:
     """A value said once for several medicines, with the evidence of the row that says it."""
     if item.common is None:
         return None
@@ -859,9 +863,7 @@ def _without_repeats(
     medications: Sequence[Medication], items: Sequence[_Item]
 ) -> tuple[Medication, ...]:
     """Drops bare mentions of a medicine that another line says more about."""
-    detailed = {
-        _identity(m) for m in medications if m.dosage is not None or m.strength is not None
-    }
+    detailed = {_identity(m) for m in medications if m.dosage is not None or m.strength is not None}
     seen: set[object] = set()
     result: list[Medication] = []
     for medication, item in zip(medications, items, strict=True):
@@ -888,6 +890,3 @@ def _identity(medication: Medication) -> object:
     if drug is None:
         return medication.drug.evidence.text
     return drug.substances or drug.name or drug.text.lower()
-
-
-

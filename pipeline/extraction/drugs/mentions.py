@@ -127,9 +127,7 @@ def _longest(
         if entries and len(squash(key)) > 2:
             start, end = row[place].start, word.end
             best = (
-                Mention(
-                    start, end, line.text[start:end], Match.EXACT, 1.0, _preferred(entries)
-                ),
+                Mention(start, end, line.text[start:end], Match.EXACT, 1.0, _preferred(entries)),
                 size,
             )
     return best
@@ -150,9 +148,7 @@ def _preferred(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     )
 
 
-def _combined(
-    line: TextLine, found: Sequence[Mention], terminology: Terminology
-) -> list[Mention]:
+def _combined(line: TextLine, found: Sequence[Mention], terminology: Terminology) -> list[Mention]:
     """Substances joined by `/`, `+` or `-` become the medicine that holds them all."""
     result: list[Mention] = []
     for mention in found:
@@ -210,11 +206,13 @@ def near_mention(
     `strengths` is what the line gives, in base units; `fits` are forms it names. Among names at
     one distance they decide. `None` when nothing, or more than one medicine, is near enough.
     """
+    if row[0].text in words_of("ordinary") | words_of("everyday"):
+        return None
     best: tuple[float, Mention] | None = None
     for size in range(min(4, len(row)), 0, -1):
         joined = " ".join(word.text for word in row[:size])
         letters = squash(joined)
-        if len(letters) < 4 or letters.isdecimal():
+        if sum(c.isalpha() for c in letters) < 4:
             continue
         start, end = row[0].start, row[size - 1].end
         text = line.text[start:end]
@@ -233,9 +231,7 @@ def near_mention(
         if chosen is None:
             continue
         near, match, others = chosen
-        mention = Mention(
-            start, end, text, match, round(near.similarity, 3), (near.entry,), others
-        )
+        mention = Mention(start, end, text, match, round(near.similarity, 3), (near.entry,), others)
         score = near.similarity + 0.02 * size
         if best is None or score > best[0]:
             best = (score, mention)
@@ -266,11 +262,7 @@ def _stand_out(
 
     ordered = sorted(candidates, key=rank)
     near, match = ordered[0]
-    rivals = [
-        other
-        for other, _ in ordered[1:]
-        if _medicine(other.entry) != _medicine(near.entry)
-    ]
+    rivals = [other for other, _ in ordered[1:] if _medicine(other.entry) != _medicine(near.entry)]
     close = [
         other
         for other in rivals

@@ -101,7 +101,7 @@ def _items(line: TextLine, start: int, kind: str, label_start: int) -> Iterator[
     """The allergens named from `start` on, up to the end of the sentence."""
     folded = line.folded
     stop = re.compile(
-        r"\.(?:\s|$)|;|\t|\s-\s|\b(?:qui|avec|depuis|traitee?|sous|lors|en \d{4}|dans|mais|donc|pas d|chez)\b"
+        r"\.(?:\s|$)|;|\t|\s-\s|\b(?:qui|avec|depuis|traitee?|lors|en \d{4}|dans|mais|donc|pas d|chez)\b"
     ).search(folded, start)
     end = stop.start() if stop else len(folded)
     text = folded[start:end]

@@ -154,6 +154,8 @@ def find_labels(text: str, folded: str, strip_from: int | None) -> list[Label]:
         if start is None:
             continue
         for match in pattern.finditer(source, start):
+            if len(match[0]) == 1 and source[match.end() : match.end() + 1] == "/":
+                continue  # the G of G/L
             listed = re.sub(r"\s+", " ", match[0])
             found.append(Label(match.start(), match.end(), listed, tuple(keys[listed])))
     # Where a strip is being read its labels come first: "leuco ++" is no blood count there.

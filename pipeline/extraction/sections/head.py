@@ -40,9 +40,12 @@ def head_rows(
             sources.append(one.evidence)
     signature = _signature(prescriber)
     alone = [all(_is_head(part, sources, signature) for part in line.parts()) for line in lines]
-    # Rows above the last one of the top that only speaks of identity belong to it too (a practice,
-    # a degree, a slogan), unless they say something clinical.
-    top = max((i for i, head in enumerate(alone) if head and i < 0.6 * len(lines)), default=-1)
+    # Rows among those of the top that only speak of identity belong to them (a practice, a degree,
+    # a slogan), unless they say something clinical. Prose that names people is no letterhead.
+    top = max(
+        (i for i, head in enumerate(alone) if head and sum(alone[: i + 1]) >= 0.6 * (i + 1)),
+        default=-1,
+    )
     return frozenset(
         line.number
         for i, line in enumerate(lines)

@@ -24,6 +24,7 @@ from pipeline.raster import Pixels, Prepared, Raster, Transform
 STEP = Step(name="imaging", version="1")
 
 _ANALYSIS_SIDE = 1170  # pixels: an A4 sheet at 100 dpi
+_STROKE_REACH = 40  # pixels of that copy (1 cm): ink thinner than this is not paper
 _BARCODE_SIDE = 1750  # pixels: small codes need 150 dpi
 _STRAIGHT = 0.2  # degrees: engines read a lean below this as well as none
 _EVEN = 1.12  # ratio of the lightest paper to the darkest that needs no evening
@@ -47,6 +48,7 @@ class _Sheet:
     rotation: int
     rotation_sure: bool
     angle: float
+    cut: bool
     page: Pixels
     tone: Pixels
     mask: Pixels
@@ -65,9 +67,10 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
     blank = content.is_blank(upright, dpi, sheet.page, sheet.mask)
     verdict = Quality(legibility=Legibility.GOOD)
     if not blank:
-        cut = sheet.outline.cut if sheet.outline else quality.touches_border(sheet.mask)
         paper = float(np.median(sheet.tone))
-        verdict = quality.assess(upright, dpi, sheet.mask, scanned_dpi=native, paper=paper, cut=cut)
+        verdict = quality.assess(
+            upright, dpi, sheet.mask, scanned_dpi=native, paper=paper, cut=sheet.cut
+        )
     return Prepared(
         grey=_evened(upright, sheet.tone),
         transform=Transform(back),
@@ -89,12 +92,11 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
 def _analyse(small: Pixels) -> _Sheet:
     """Raises `NotADocument`."""
     found = outline(small)
+    tone, dark, mask = _layers(small)
+    cut = (found is None or found.cut) and quality.touches_border(mask)
     if found is not None:
         small, _ = _flattened(small, found)
-    tone = ink.paper(small, 40)
-    dark = ink.darkness(small, tone)
-    mask = ink.mask(dark)
-    if found is not None:
+        tone, dark, mask = _layers(small)
         _clear_rim(mask, 0)
     lean = orientation.lean(_lines_only(mask))
     if not content.is_document(dark, tone, mask, lean.margin):
@@ -118,10 +120,18 @@ def _analyse(small: Pixels) -> _Sheet:
         rotation=rotation,
         rotation_sure=abs(upright) > orientation.UNDECIDED,
         angle=lean.angle,
+        cut=cut,
         page=page,
         tone=tone,
         mask=mask,
     )
+
+
+def _layers(page: Pixels) -> tuple[Pixels, Pixels, Pixels]:
+    """Paper, darkness and ink of a reduced page."""
+    tone = ink.paper(page, _STROKE_REACH)
+    dark = ink.darkness(page, tone)
+    return tone, dark, ink.mask(dark)
 
 
 def _lines_only(mask: Pixels) -> Pixels:

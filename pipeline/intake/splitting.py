@@ -19,6 +19,7 @@ from pipeline.intake.separator import SEPARATOR
 from pipeline.model import Document, Legibility, Line, Page, Scan
 
 _HEAD = 0.35  # share of the page height in which letterhead, date and patient stand
+_VERY_TOP = 0.15
 _FULL = 0.72  # a page whose last line stands below this may go on overleaf
 _SAME_NAME = 80.0  # similarity of names (percent) that bad reading of one name can cause
 
@@ -86,6 +87,10 @@ def _start(page: Page, current: list[Page], after_separator: bool) -> str | None
         return place + "première page du fichier."
     if after_separator:
         return place + "suit une feuille séparatrice."
+    patient = _patient(page)
+    known = next((found for found in map(_patient, current) if found), None)
+    if patient and known and not patient.may_be(known):
+        return place + "le patient change."
     number, last = _page_number(page), _page_number(current[-1])
     if number and number.of_same_run(last):
         return None
@@ -93,10 +98,6 @@ def _start(page: Page, current: list[Page], after_separator: bool) -> str | None
         return place + f"porte le numéro {number}."
     if last and last.index == last.total:
         return place + f"la page précédente porte le numéro {last}, la dernière."
-    patient = _patient(page)
-    known = next((found for found in map(_patient, current) if found), None)
-    if patient and known and not patient.may_be(known):
-        return place + "le patient change."
     if number and number.index > 1 and last is None:
         return None
     if _has_letterhead(page):
@@ -148,15 +149,22 @@ class _Person:
 
 _OF_TOTAL = re.compile(r"(?:page|p\.)?\s*(\d{1,2})\s*(?:/|sur|de)\s*(\d{1,2})", re.IGNORECASE)
 _ALONE = re.compile(r"(?:page|p\.)\s*(\d{1,2})", re.IGNORECASE)
-_LETTERHEAD = re.compile(
-    r"\b(?:Docteur|Dr\.?|Pr\.?|Professeur|Cabinet|Centre hospitalier|Clinique|Maison de sant[ée]"
-    r"|Sage-femme|SELARL|SCM)\b|\bR\.?P\.?P\.?S\b|\bFINESS\b|\bMédecin\b|\bADELI\b",
+# What opens a line at the very top, and what a letterhead says anywhere in the upper third. A
+# signature or "cher confrère, docteur …" further down is neither.
+_HEADING = re.compile(
+    r"^\W*(?:Docteur|Dr\b|Pr\b|Professeur|Cabinet|Centre|Clinique|H[ôo]pital|Maison de sant[ée]"
+    r"|Sage-femme|SELARL|SCM)",
+    re.IGNORECASE,
+)
+_PRACTICE = re.compile(
+    r"\bR\.?P\.?P\.?S\b|\bFINESS\b|\bADELI\b|^\W*M[ée]decin\b|^\W*M[ée]decine g[ée]n[ée]rale\b",
     re.IGNORECASE,
 )
 _PERSON = re.compile(
     r"(?:\b(?:M\.|Mr\.?|Mme\.?|Mlle\.?|Monsieur|Madame|Mademoiselle|Enfant|Patiente?)|\bNom)"
     r"\s*:?\s*(?P<name>[A-ZÀ-Ý][^\d,;:()]{2,60})"
 )
+_CARER = re.compile(r"(?:Docteur|Dr|Professeur|Pr|Confr[èe]re)\b", re.IGNORECASE)
 _BORN = re.compile(
     r"\b(?:n[ée]e?\s*(?:\(e\)\s*)?le|naissance|DDN)\s*:?\s*"
     r"(\d{1,2})\s*[/.\- ]\s*(\d{1,2})\s*[/.\- ]\s*((?:19|20)?\d{2})\b",
@@ -197,7 +205,11 @@ def _page_number(page: Page) -> _Number | None:
 
 
 def _has_letterhead(page: Page) -> bool:
-    return any(_LETTERHEAD.search(line.text) for line in _head(page))
+    return any(
+        _PRACTICE.search(line.text)
+        or (line.box.y < _VERY_TOP * page.size.height and _HEADING.search(line.text))
+        for line in _head(page)
+    )
 
 
 def _has_opening(page: Page) -> bool:
@@ -218,7 +230,8 @@ def _patient(page: Page) -> _Person | None:
     for line in page.lines:
         if line.box.y > limit:
             continue
-        if not name and (found := _PERSON.search(line.text)):
+        found = _PERSON.search(line.text)
+        if found and not name and not _CARER.match(found["name"]):
             name = _plain(re.split(r"\b[Nn][ée]e?\b", found["name"])[0])
         if birth_date is None and (found := _BORN.search(line.text)):
             birth_date = (int(found[1]), int(found[2]), int(found[3]) % 100)

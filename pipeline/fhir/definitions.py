@@ -278,14 +278,15 @@ def _invariant(key: str, human: str, expression: str) -> Json:
     return {"key": key, "severity": "error", "human": human, "expression": expression}
 
 
-# 97 − (number mod 97); in Corsica 2A counts as 19 and 2B as 18.
+# 97 − (number mod 97); in Corsica 2A counts as 19 and 2B as 18. The key is read after a 1, since
+# a number does not start with a zero.
 _SURE_NIR_KEYS = (
     f"entry.resource.ofType(Patient).identifier.where(system = '{systems.NIR}' and "
     f"extension.where(url = '{systems.EVIDENCE}').extension.where(url = 'state')"
     ".value.where($this.toString() != 'sure').empty()).value.all("
     "$this.matches('^[1-478][0-9]{4}([0-9]{2}|2[AB])[0-9]{8}$') and "
     "97 - ($this.substring(0, 13).replace('2A', '19').replace('2B', '18').toDecimal() mod 97)"
-    " = $this.substring(13, 2).toDecimal())"
+    " + 100 = ('1' & $this.substring(13, 2)).toDecimal())"
 )
 
 

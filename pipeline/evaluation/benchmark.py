@@ -141,7 +141,8 @@ def _has_children(process: int, parents: dict[int, int]) -> bool:
 def measure(command: Sequence[str | Path]) -> Cost:
     """Run `command` with one-thread libraries and measure it.
 
-    Raises `subprocess.CalledProcessError` when it fails.
+    Raises `subprocess.CalledProcessError` when it fails, a page put aside included: a page that
+    was not read would make the figures better than they are.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()

@@ -252,7 +252,7 @@ def _a_day(repeat: Json) -> float | None:
         return len(repeat["dayOfWeek"]) * max(moments, 1) / 7
     if unit and period:
         times = float(repeat.get("frequencyMax") or repeat.get("frequency") or 1)
-        if moments > times:
+        if moments > times and float(period) * _DAYS[unit] >= 1:
             times = float(moments)
         return round(times / (float(period) * _DAYS[unit]), 4)
     return float(moments) if moments else None

@@ -44,6 +44,8 @@ CREATE TABLE product (
     marketed INTEGER NOT NULL, cip13 TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX product_of_entry ON product (entry);
+CREATE TABLE label (folded TEXT PRIMARY KEY, code TEXT NOT NULL, label TEXT NOT NULL)
+    WITHOUT ROWID;
 """
 VERSION: Final = "1"
 _NAME_END: Final = re.compile(
@@ -388,10 +390,25 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
                     for product in members
                 ],
             )
+        _keep_labels(store, target)
         store.commit()
         store.execute("VACUUM")
     partial.replace(target)
     return len(groups), names
+
+
+def _keep_labels(store: sqlite3.Connection, old: Path) -> None:
+    """Carries CIM-10 labels over from the store that is about to be replaced."""
+    if not old.is_file():
+        return
+    with closing(sqlite3.connect(old)) as before:
+        try:
+            labels = before.execute("SELECT folded, code, label FROM label").fetchall()
+            about = before.execute("SELECT * FROM about WHERE key LIKE 'cim10%'").fetchall()
+        except sqlite3.Error:
+            return
+    store.executemany("INSERT INTO label VALUES (?, ?, ?)", labels)
+    store.executemany("INSERT INTO about VALUES (?, ?)", about)
 
 
 def _displayed(name: str, members: Iterable[_Product]) -> str:

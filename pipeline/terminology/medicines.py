@@ -113,6 +113,11 @@ class Terminology:
         """
         return _load(settings.terminology)
 
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All that is known, in no meaningful order."""
+        return self._entries
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every folded name one may meet."""
@@ -194,6 +199,14 @@ class Terminology:
 
     def _of(self, folded: str) -> tuple[Entry, ...]:
         return tuple(self._entries[place] for place in self._aliases.get(folded, ()))
+
+
+def lexicon(settings: Settings) -> tuple[str, ...]:
+    """Names of medicines as written, marketed ones first: words for a handwriting engine."""
+    terminology = Terminology.load(settings)
+    ranked = sorted(terminology.entries, key=lambda entry: (not entry.marketed, entry.name))
+    names = (entry.name for entry in ranked if entry.kind != "homeopathic")
+    return tuple(dict.fromkeys(name for name in names if 3 < len(name) <= 30))
 
 
 @cache

@@ -156,9 +156,13 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             meaning = vocabulary().phrases.get((after.text,), {})
             if "complaint" in meaning or not meaning:
                 result[place] = piece._replace(text="si", repaired=True)
-        elif piece.text == "soit" and (after is None or after.number is None):
-            if before is not None and before.text in ("le", "et", "matin", "midi", "chaque"):
-                result[place] = piece._replace(text="soir", repaired=True)
+        elif (
+            piece.text == "soit"
+            and (after is None or after.number is None)
+            and before is not None
+            and before.text in ("le", "et", "matin", "midi", "chaque")
+        ):
+            result[place] = piece._replace(text="soir", repaired=True)
     return result
 
 

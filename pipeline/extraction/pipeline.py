@@ -10,11 +10,12 @@ from __future__ import annotations
 import datetime as dt
 from functools import cache
 
-from spacy.lang.fr import French
+from spacy.lang.xx import MultiLanguage
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from pipeline.config import Settings
+from pipeline.errors import UnreadablePage
 from pipeline.extraction import (
     allergies,
     appointments,
@@ -33,7 +34,7 @@ from pipeline.extraction import (
 )
 from pipeline.extraction.context import Context, context
 from pipeline.extraction.evidence import document_from_text, text_lines
-from pipeline.model import Document, DocumentKind, Extraction, Patient, State, Value
+from pipeline.model import Document, Extraction
 
 __all__ = ["COMPONENTS", "document_from_text", "extract", "pipeline"]
 
@@ -59,14 +60,17 @@ COMPONENTS = (
 @cache
 def pipeline() -> Language:
     """The pipeline, built once a process."""
-    nlp = French()
+    # Words come from the page, so no tokeniser is needed: spaCy's French one takes two seconds
+    # to be built.
+    nlp = MultiLanguage()
     for name in COMPONENTS:
         nlp.add_pipe(name)
     return nlp
 
 
 def extract(document: Document, settings: Settings, today: dt.date | None = None) -> Extraction:
-    """All that `document` says, each value with its evidence and its state.
+    """All that `document` says, each value with its evidence and its state. Raises
+    `UnreadablePage` when there is not a single line.
 
     Dates after `today` (the current day unless given) are flagged; nothing else depends on it.
     """
@@ -79,7 +83,7 @@ def extract(document: Document, settings: Settings, today: dt.date | None = None
         doc._.context = Context(lines, settings, today or dt.date.today())
         found = context(nlp(doc))
     if found.kind is None:
-        raise ValueError("a document without a single line has no kind")
+        raise UnreadablePage
     return Extraction(
         document_id=document.id,
         kind=found.kind,

@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
-import pytesseract
 from lxml import etree
 
 from pipeline.config import Settings
@@ -22,6 +22,17 @@ from pipeline.model import Box, Line, Word, ZoneKind
 from pipeline.ocr import calibration, handwriting
 from pipeline.ocr.engine import ZoneImage
 from pipeline.raster import Pixels, Transform
+
+# pytesseract loads pandas where it finds it: a second and 60 MB a worker for data frames that
+# nobody asks for here.
+_PANDAS = sys.modules.get("pandas")
+sys.modules["pandas"] = None  # type: ignore[assignment]
+import pytesseract  # noqa: E402
+
+if _PANDAS is None:
+    del sys.modules["pandas"]
+else:
+    sys.modules["pandas"] = _PANDAS
 
 SPARSE = 11
 """Page segmentation mode that finds text wherever it stands: it keeps the two columns of a

@@ -150,16 +150,18 @@ CLOSED_SYSTEMS: Final = MappingProxyType(
                 systems.CERTIFICATE_END[0],
             }
         ),
+        systems.MEASUREMENT: frozenset(systems.MEASUREMENTS),
         systems.SUBSTITUTION_REASON: frozenset(systems.SUBSTITUTION_REASONS),
     }
 )
 
 # UCUM codes that are checked already, so that a usual document needs no parser.
 COMMON_UNITS: Final = _codes(
-    "% /min /wk [IU] [iU] {score} 10*3/uL 10*6/uL 10*9/L 10*12/L a Cel cm d dB fL g g/dL g/kg g/L"
-    " h kg kg/m2 L L/min m mg mg/d mg/dL mg/g mg/h mg/kg mg/kg/d mg/L mg/mmol meq/L min mL mL/h"
-    " mL/kg mL/min mL/min/{1.73_m2} mm mm[Hg] mm/h mmol mmol/L mmol/mol mo mU/L ng/mL nmol/L"
-    " pg pg/mL pmol/L s U/L ug ug/L ug/kg umol/L wk"
+    "% /10 /15 /min /wk 10*3/uL 10*6.[iU] 10*6/uL 10*9/L 10*12/L [IU] [IU]/L [iU] {#} {INR}"
+    " {PackYears} {score} a cL Cel cm d dB fL g g/dL g/kg g/L G/L h kg kg/m2 L L/min m m[IU]/L MBq"
+    " meq meq/L mg mg/d mg/dL mg/g mg/h mg/kg mg/kg/d mg/L mg/mmol min mL mL/h mL/kg mL/min"
+    " mL/min/{1.73_m2} mm mm/h mm[Hg] mmol mmol/L mmol/mol mo mU/L ng ng/mL nmol/L pg pg/mL pmol/L"
+    " s U/L ug ug/kg ug/L umol/L wk"
 )  # fmt: skip
 _PERIOD_UNITS: Final = _codes("s min h d wk mo a")
 LOINC_PATTERN_LENGTH: Final = 9

@@ -546,6 +546,7 @@ def _terminology() -> Iterator[Json]:
         ("document-kind", "Type de document papier", kinds),
         ("order-kind", "Type de demande", {**orders, **dict([systems.FOLLOW_UP])}),
         ("certificate", "Certificats et leurs dates", {**systems.CERTIFICATE_TITLES, **days}),
+        ("measurement", "Mesures sans code LOINC sûr", systems.MEASUREMENTS),
         ("substitution-reason", "Motif de non-substitution", systems.SUBSTITUTION_REASONS),
     ):
         yield from _code_system(name, title, {str(c): t for c, t in dict(concepts).items()})

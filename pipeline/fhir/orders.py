@@ -204,8 +204,38 @@ def _dispense(paper: Paper, read: Medication) -> Json:
 # --- dosage ---------------------------------------------------------------------------------
 
 
-def _steps(read: Medication) -> tuple[Dosage, ...]:
-    return (read.dosage.value or ()) if read.dosage is not None else ()
+def _steps(read: Medication) -> list[Dosage]:
+    """Steps of a dosage, numbered as FHIR means it: one number for steps side by side.
+
+    "1 le matin, 2 le soir" is taken together; "2 pendant 3 jours puis 1" is not.
+    """
+    steps = read.dosage.value if read.dosage is not None else None
+    numbered: list[Dosage] = []
+    group: list[Dosage] = []
+    for step in steps or ():
+        together = all(_side_by_side(step, other) for other in group)
+        group = [*group, step] if group and together else [step]
+        number = numbered[-1].sequence if numbered else 0
+        sequence = number if len(group) > 1 else number + 1
+        numbered.append(step.model_copy(update={"sequence": sequence}))
+    return numbered
+
+
+def _side_by_side(one: Dosage, other: Dosage) -> bool:
+    """Whether two steps are taken in the same days: at other moments, times or weekdays."""
+    if one.sequence == other.sequence:
+        return True
+    a, b = one.timing or Timing(), other.timing or Timing()
+    if (a.bounds, a.start_day, a.cycle, a.event) != (b.bounds, b.start_day, b.cycle, b.event):
+        return False
+    return any(
+        mine and its and not set(mine) & set(its)
+        for mine, its in (
+            (a.when, b.when),
+            (a.time_of_day, b.time_of_day),
+            (a.day_of_week, b.day_of_week),
+        )
+    )
 
 
 def _supply_fits(read: Medication) -> bool:
@@ -265,7 +295,7 @@ def dosage(step: Dosage) -> Json:
     if clean(step.site):
         result["site"] = concept(text=step.site)
     if step.route is not None:
-        result["route"] = coded((step.route,))
+        result["route"] = coded((step.route,), step.route.display)
     if step.dose is not None:
         result["doseAndRate"] = [_dose(step.dose, step.dose_per_kg)]
     if step.max_dose is not None:

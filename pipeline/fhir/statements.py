@@ -174,17 +174,18 @@ def allergy(paper: Paper, read: Allergy, key: str) -> Json:
 def observation(paper: Paper, read: Measurement, key: str) -> Json:
     """A measurement; a vital sign claims its R4 and FR Core profiles."""
     when = effective(paper, read.date)
+    code = _measured_code(read.code)
     category: Json = {}
-    if _is_vital(read.code):
+    if vital_sign_profiles(code, when):
         kind = coding(f"{systems.TERMINOLOGY}/observation-category", "vital-signs", "Vital Signs")
         category = {"category": [concept(kind)]}
     resource: Json = {
         "resourceType": "Observation",
-        **machine_read(*vital_sign_profiles(coded((read.code,)), when)),
+        **machine_read(*vital_sign_profiles(code, when)),
         "identifier": [paper.identifier(key)],
         "status": "preliminary",
         **category,
-        "code": coded((read.code,)),
+        "code": code,
         **paper.subject(),
         **paper.encounter(),
         **when,
@@ -200,8 +201,12 @@ def observation(paper: Paper, read: Measurement, key: str) -> Json:
     return resource
 
 
-def _is_vital(code: Code) -> bool:
-    return code.system == systems.LOINC and code.code in systems.VITAL_SIGNS
+def _measured_code(code: Code) -> Json:
+    """The code of a measurement, after the broader one that its profile asks for if any."""
+    broader = systems.BROADER.get(code.code) if code.system == systems.LOINC else None
+    if broader is None:
+        return coded((code,))
+    return concept(coding(systems.LOINC, *broader), coding(code.system, code.code, code.display))
 
 
 def vital_sign_profiles(code: Json, observation: Json) -> list[str]:

@@ -27,6 +27,7 @@ VALIDATED_BUNDLE: Final = f"{BASE}/StructureDefinition/validated-bundle"
 DOCUMENT_KIND: Final = f"{BASE}/CodeSystem/document-kind"
 ORDER_KIND: Final = f"{BASE}/CodeSystem/order-kind"
 CERTIFICATE: Final = f"{BASE}/CodeSystem/certificate"
+MEASUREMENT: Final = f"{BASE}/CodeSystem/measurement"
 SUBSTITUTION_REASON: Final = f"{BASE}/CodeSystem/substitution-reason"
 
 # Naming systems of identifiers. Their values are never a UUID, so that no server can take one
@@ -131,6 +132,9 @@ BLOOD_PRESSURE: Final = "85354-9"
 SYSTOLIC: Final = "8480-6"
 DIASTOLIC: Final = "8462-4"
 
+# Codes that a profile wants beside a more precise one: pulse oximetry is oxygen saturation.
+BROADER: Final = MappingProxyType({"59408-5": ("2708-6", "Oxygen saturation in Arterial blood")})
+
 # Units a vital sign may have, by LOINC code (value sets of the R4 vital sign profiles).
 VITAL_SIGN_UNITS: Final = MappingProxyType(
     {
@@ -144,6 +148,7 @@ VITAL_SIGN_UNITS: Final = MappingProxyType(
         "39156-5": frozenset({"kg/m2"}),
         "9843-4": frozenset({"cm", "[in_i]"}),
         "2708-6": frozenset({"%"}),
+        "59408-5": frozenset({"%"}),
     }
 )
 
@@ -173,6 +178,15 @@ CERTIFICATE_TITLES: Final = MappingProxyType(
 )
 CERTIFICATE_START: Final = ("start", "Premier jour")
 CERTIFICATE_END: Final = ("end", "Dernier jour")
+
+# Measurements that no LOINC code is sure for.
+MEASUREMENTS: Final = MappingProxyType(
+    {
+        "cervix-dilation": "Dilatation du col",
+        "visual-acuity": "Acuité visuelle",
+        "fev1-percent": "VEMS mesuré sur théorique",
+    }
+)
 
 SUBSTITUTION_REASONS: Final = MappingProxyType(
     {

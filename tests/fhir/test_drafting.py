@@ -7,8 +7,10 @@ import datetime as dt
 import hashlib
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,7 @@ from pipeline.model import (
     Allergy,
     Certainty,
     Certificate,
+    Code,
     Condition,
     ConditionRole,
     DocumentKind,
@@ -360,6 +363,65 @@ def test_a_supply_duration_bounds_one_step_and_not_a_taper() -> None:
     ]
     assert days == [3, 3]
     assert taper["dispenseRequest"]["expectedSupplyDuration"]["code"] == "mo"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sequences"),
+    [
+        (("MORN", None), ("EVE", None), [1, 1]),
+        (("MORN", None), ("MORN", None), [1, 2]),
+        (("MORN", 3), ("EVE", 3), [1, 1]),
+        (("MORN", 3), ("EVE", None), [1, 2]),
+        ((None, 3), (None, 3), [1, 2]),
+    ],
+)
+def test_steps_side_by_side_share_a_number(
+    first: tuple[str | None, int | None],
+    second: tuple[str | None, int | None],
+    sequences: list[int],
+) -> None:
+    steps = tuple(
+        Dosage(
+            sequence=number,
+            text=f"{number} cp",
+            timing=daily(
+                1,
+                *([when] if when else []),
+                bounds=qty(str(days), "jours", "d") if days else None,
+            ),
+        )
+        for number, (when, days) in enumerate((first, second), 1)
+    )
+    assert [step["sequence"] for step in line(steps)["dosageInstruction"]] == sequences
+
+
+def test_a_form_without_a_sure_code_travels_as_text() -> None:
+    form = reader().read(Code(system="", code="", display="lyophilisat"), "lyoc")
+    medication = Medication(drug=reader().read(Drug(text="SPASFON"), "SPASFON"), form=form)
+    (request,) = of(made(medications=(medication,)), "MedicationRequest")
+    told = request["contained"][0]["form"]
+    assert told["text"] == "lyophilisat"
+    assert "coding" not in told
+
+
+def test_pulse_oximetry_is_also_oxygen_saturation() -> None:
+    row = ("spo2", "59408-5", "Oxygen saturation by Pulse oximetry", qty("97", "%", "%"), "97")
+    (resource,) = of(made(measurements=(measurement(reader(), row),)), "Observation")
+    assert [one["code"] for one in resource["code"]["coding"]] == ["2708-6", "59408-5"]
+    assert len(resource["meta"]["profile"]) == 2
+
+
+def test_codes_of_measurements_without_loinc_are_published() -> None:
+    from pipeline.extraction.measurements import vocabulary
+
+    text = Path(vocabulary.__file__).with_name("vocabulary.toml").read_text(encoding="utf-8")
+    keys = {
+        entry["key"].replace("_", "-")
+        for entry in tomllib.loads(text)["measurement"]
+        if not entry["loinc"]
+    }
+    assert systems.MEASUREMENT == vocabulary.OWN
+    assert set(systems.MEASUREMENTS) == keys
 
 
 def test_what_a_dosage_cannot_structure_is_kept_as_text() -> None:

@@ -43,6 +43,9 @@ def fused(first: Line, second: Line) -> Line:
     engine.
     """
     one, two = certainty(first), certainty(second)
+    if _squeezed(first) == _squeezed(second) != "":
+        fuller = len(first.words) >= len(second.words)
+        return _confirmed(first, two) if fuller else _confirmed(second, one)
     winner, loser = (first, second) if one >= two else (second, first)
     if not loser.words:
         return winner
@@ -52,6 +55,30 @@ def fused(first: Line, second: Line) -> Line:
     )
     words = _weighed(winner.words, loser.words, loser.engine)
     return winner.model_copy(update={"words": words, "note": note})
+
+
+def _squeezed(line: Line) -> str:
+    return "".join(word.text for word in line.words)
+
+
+def _confirmed(line: Line, other: float) -> Line:
+    """A line whose every character another engine reads alike, with certainty `other`; only that
+    one's spaces may differ, and engines lose spaces rather than invent them."""
+    words = tuple(
+        word.model_copy(update={"confidence": agreed(word.confidence, other)})
+        for word in line.words
+    )
+    return line.model_copy(update={"words": words})
+
+
+def replaced(line: Line, start: int, stop: int, part: Line) -> Line:
+    """`line` with words `start` to `stop` (exclusive) as they stand in `part`."""
+    words = (*line.words[:start], *part.words, *line.words[stop:])
+    if part.engine == line.engine:
+        return line.model_copy(update={"words": words})
+    engine = line.engine if part.engine in line.engine else f"{line.engine} + {part.engine}"
+    note = "; ".join(filter(None, (line.note, f"« {part.text} » : {part.note}")))
+    return line.model_copy(update={"words": words, "engine": engine, "note": note})
 
 
 def _weighed(words: Sequence[Word], others: Sequence[Word], engine: str) -> tuple[Word, ...]:

@@ -1,8 +1,9 @@
 """A prepared page becomes lines of words: which engine is asked for what, and in which order.
 
-Tesseract reads the whole page once. On a purely printed page nothing else runs but a small
-network that tells print from handwriting. Lines by hand, and ink that Tesseract passed over, make
-up the zones that go to the handwriting engine; what both read is fused.
+Tesseract reads the whole page once, and a small network tells print from handwriting. On a
+purely printed page nothing else runs but PP-OCR on the few words that Tesseract is not sure of.
+Lines by hand, and ink that Tesseract passed over, make up the zones that go to the handwriting
+engine; what both read is fused.
 
 Everything here is in pixels of the prepared page, where lines are level; `read_page` leads back
 to the original at the end.
@@ -53,7 +54,11 @@ def read_page(prepared: Prepared, settings: Settings, lexicon: Sequence[str] = (
     if _few_words(read) and _upside_down(prepared):
         prepared = _turned(prepared)
         read = engine.read(_whole(prepared))
-    printed = [line for line in read if line.kind is ZoneKind.PRINTED]
+    printed = [
+        recognition.second_opinion(prepared.grey, line, rapid.recogniser())
+        for line in read
+        if line.kind is ZoneKind.PRINTED
+    ]
     written = [line for line in read if line.kind is ZoneKind.HANDWRITTEN]
     lines = printed + _by_hand(prepared, printed, written, recognition.engine(lexicon))
     lines = [_in_stamp(line, _placed(prepared, ZoneKind.STAMP)) for line in _ordered(lines)]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.model import Box, Line, Word, ZoneKind
-from pipeline.ocr import handwriting, htr, rapid, segmentation
+from pipeline.ocr import fusion, handwriting, htr, rapid, segmentation
 from pipeline.ocr.engine import LineImage, Recogniser, Span, Transcription, ZoneImage
+from pipeline.raster import Pixels
 
 _PRINTED_ODDS = -1.4
 """Log-odds below which a line in a zone suspected of handwriting is print after all."""
@@ -46,6 +47,62 @@ def engine(lexicon: Sequence[str] = ()) -> LineByLine:
     general = rapid.recogniser()
     ours = (htr.WEIGHTS / "handwriting.onnx").is_file()
     return LineByLine(htr.recogniser() if ours else general, general, tuple(lexicon))
+
+
+def second_opinion(grey: Pixels, line: Line, recogniser: Recogniser) -> Line:
+    """A printed line of a page, its doubtful words read again by another engine and fused.
+
+    Words that stand next to one another are read together.
+    """
+    place = len(line.words)
+    while place:
+        stop = place
+        while place and _doubtful(line.words[place - 1]):
+            place -= 1
+        if place == stop:
+            place -= 1
+            continue
+        line = _read_again(grey, line, place, stop, recogniser)
+    return line
+
+
+def _doubtful(word: Word) -> bool:
+    """Whether a second engine is worth its time: figures are never taken on one engine's word
+    unless it is very sure."""
+    return word.confidence < (0.95 if any(map(str.isdigit, word.text)) else 0.9)
+
+
+def _read_again(grey: Pixels, line: Line, start: int, stop: int, recogniser: Recogniser) -> Line:
+    words = line.words[start:stop]
+    box = Box.around(tuple(word.box for word in words))
+    spare = 0.2 * box.height
+    # Beside the words up to half-way to their neighbours, so that these are not read along.
+    left, right = box.x - 2 * spare, box.right + 2 * spare
+    if start:
+        left = max(left, (line.words[start - 1].box.right + box.x) / 2)
+    if stop < len(line.words):
+        right = min(right, (box.right + line.words[stop].box.x) / 2)
+    height, width = grey.shape
+    x, y = max(int(left), 0), max(int(box.y - spare), 0)
+    image = grey[y : min(round(box.bottom + spare), height), x : min(round(right), width)]
+    if min(image.shape) < 8:
+        return line
+    (read,) = recogniser.recognise([image])
+    again = tuple(
+        Word(
+            text=span.text,
+            box=Box(x=x + span.start, y=box.y, width=span.end - span.start, height=box.height),
+            confidence=span.confidence,
+            alternatives=span.alternatives,
+        )
+        for span in read.words
+        if span.text
+    )
+    if not again:
+        return line
+    first = line.model_copy(update={"words": words, "box": box})
+    second = Line(words=again, box=box, kind=line.kind, engine=recogniser.name)
+    return fusion.replaced(line, start, stop, fusion.fused(first, second))
 
 
 def _lines(

@@ -297,7 +297,9 @@ class _Comparison:
         elif wanted:
             self._differ("strength", wanted, "", "missing")
         self._tally("medication").present(
-            right and same_strength, _weakest(read.drug, read.strength), read.drug.marked
+            right and same_strength,
+            _weakest(read.drug, read.strength, bool(wanted)),
+            read.drug.marked,
         )
         if read.dosage is not None:
             self._present(
@@ -433,8 +435,11 @@ def _same_dosage(read: Parts | None, truth: Parts) -> bool:
     return all(same_part(part, read, truth) for part in PARTS)
 
 
-def _weakest(drug: Presented, strength: Presented | None) -> Mark:
-    """The state of a drug with its strength: doubtful when either is."""
+def _weakest(drug: Presented, strength: Presented | None, wanted: bool = False) -> Mark:
+    """The state of a drug with its strength: the weaker of both; a `wanted` strength that is not
+    there is an unread one."""
+    if strength is None and wanted:
+        return Mark("unread")
     if strength is not None and strength.mark.state != "sure":
         return strength.mark
     return drug.mark

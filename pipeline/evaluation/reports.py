@@ -55,7 +55,7 @@ class Score:
 
 @dataclass
 class ReportScores:
-    """Scores by kind, the dates that were read out of a blood pressure, and reports a CPU second."""
+    """Scores by kind, dates read out of a blood pressure, and reports a CPU second."""
 
     scores: dict[str, Score]
     dates_from_pressures: int
@@ -178,7 +178,8 @@ _PRESSURE = re.compile(r"(?i)\b(?:TA|PA|tension)\b[^.\n]{0,15}\b\d{1,2}\s?/\s?\d
 def _dates_from_pressures(extraction: Extraction) -> int:
     """How many of the dates read stand in words that say a blood pressure."""
     dates = [extraction.date, extraction.patient.birth_date]
-    dates += [one.date for one in (*extraction.appointments, *extraction.measurements)]
+    dates += [one.date for one in extraction.appointments]
+    dates += [one.date for one in extraction.measurements]
     for certificate in extraction.certificates:
         dates += [certificate.start, certificate.end]
     return sum(

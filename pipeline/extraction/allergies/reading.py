@@ -29,7 +29,8 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 _LABEL = re.compile(
     r"(?<![a-z])(?P<k>allergies?|intolerances?|hypersensibilites?)"
-    r"(?:\s+et\s+intolerances?)?(?:\s+(?:medicamenteuses?|alimentaires?|connues?|respiratoires?|de contact|vraie|croisee|severe|immediate|averee|prouvee))*"
+    r"(?:\s+et\s+intolerances?)?(?:\s+(?:medicamenteuses?|alimentaires?|connues?|respiratoires?|"
+    r"de contact|vraie|croisee|severe|immediate|averee|prouvee))*"
     r"(?:\s?\([^)]*\))?\s*(?P<s>:|=|aux?\b|a la\b|a l'|a\b|contre (?:la |le |les |l')?|->|-\s)"
 )
 _ADJECTIVE = re.compile(
@@ -101,7 +102,8 @@ def _items(line: TextLine, start: int, kind: str, label_start: int) -> Iterator[
     """The allergens named from `start` on, up to the end of the sentence."""
     folded = line.folded
     stop = re.compile(
-        r"\.(?:\s|$)|;|\t|\s-\s|\b(?:qui|avec|depuis|traitee?|lors|en \d{4}|dans|mais|donc|pas d|chez)\b"
+        r"\.(?:\s|$)|;|\t|\s-\s|\b(?:qui|avec|depuis|traitee?|lors|en \d{4}|dans|mais|donc|"
+        r"pas d|chez)\b"
     ).search(folded, start)
     end = stop.start() if stop else len(folded)
     text = folded[start:end]
@@ -120,7 +122,8 @@ def _items(line: TextLine, start: int, kind: str, label_start: int) -> Iterator[
         article = _ARTICLE.match(folded[begin:at])
         begin += article.end() if article else 0
         lead_reaction = re.match(
-            rf"(?:{_patterns()['reaction'].pattern})\s+(?:sous|aux?|a la|a l'|a|avec|apres|secondaire a(?:ux?)?|suite a)\s+(?:la |le |l'|prise de )?",
+            rf"(?:{_patterns()['reaction'].pattern})\s+(?:sous|aux?|a la|a l'|a|avec|apres|"
+            rf"secondaire a(?:ux?)?|suite a)\s+(?:la |le |l'|prise de )?",
             folded[begin:at],
         )
         reaction = ""

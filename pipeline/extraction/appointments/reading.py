@@ -14,16 +14,24 @@ from pipeline.extraction.evidence import TextLine, value
 from pipeline.model import Appointment
 
 _CUE = re.compile(
-    r"(?<![a-z])(?:(?:a |le |la )?revoir|(?:prochain(?:e)?s? )?(?:rdv|rendez[- ]vous|rv)\b(?! (?:pris|annule|honore))|prochaine? (?:consultation|cs|visite|controle|"
-    r"seance)|(?:sera|est) (?:revue?|a revoir)|reviendra|revient|je (?:le|la) (?:reverrai|revois|reverrais)|"
-    r"reconvo\w+|consultation (?:de )?(?:controle|suivi)|controle (?:clinique )?(?:dans|le|a|en)\b|revoyure|"
-    r"reevaluation (?:dans|le|a)|a reconsulter|cs (?:de )?controle|suivi (?:dans|a)|revu(?:e)? dans)"
+    r"(?<![a-z])(?:(?:a |le |la )?revoir|(?:prochain(?:e)?s? )?(?:rdv|rendez[- ]vous|"
+    r"rv)\b(?! (?:pris|annule|honore))|prochaine? (?:consultation|cs|visite|controle|"
+    r"seance)|(?:sera|est) (?:revue?|a revoir)|reviendra|revient|je (?:le|la) (?:reverrai|"
+    r"revois|reverrais)|"
+    r"reconvo\w+|consultation (?:de )?(?:controle|suivi)|controle (?:clinique )?(?:dans|le|a|"
+    r"en)\b|revoyure|"
+    r"reevaluation (?:dans|le|a)|a reconsulter|cs (?:de )?controle|suivi (?:dans|a)|"
+    r"revu(?:e)? dans)"
 )
 _WHEN = re.compile(
-    r"(?:dans|sous|d'ici|a|en)\s+(?:environ\s+)?(?:une?|deux|trois|quatre|six|\d{1,2}(?:\s?(?:a|-)\s?\d{1,2})?)\s?"
-    r"(?:jours?|j\b|semaines?|sem\b|mois|ans?)|si besoin|\bsb\b|si (?:persistance|aggravation|fievre)|"
-    r"\b(?:lundi|mardi|mercredi|jeudi|vendredi|samedi)\b|la semaine prochaine|le mois prochain|a \d{1,2}\s?sa\b|"
-    r"a j\d|au besoin|dans (?:quelques jours|le mois|la semaine)|en fin de|avant (?:le|la)|apres (?:le|la|les)|avec (?:le|les) (?:bilan|resultats?)"
+    r"(?:dans|sous|d'ici|a|en)\s+(?:environ\s+)?(?:une?|deux|trois|quatre|six|\d{1,2}(?:\s?(?:a|"
+    r"-)\s?\d{1,2})?)\s?"
+    r"(?:jours?|j\b|semaines?|sem\b|mois|ans?)|si besoin|\bsb\b|si (?:persistance|aggravation|"
+    r"fievre)|"
+    r"\b(?:lundi|mardi|mercredi|jeudi|vendredi|samedi)\b|la semaine prochaine|le mois prochain|"
+    r"a \d{1,2}\s?sa\b|"
+    r"a j\d|au besoin|dans (?:quelques jours|le mois|la semaine)|en fin de|avant (?:le|la)|"
+    r"apres (?:le|la|les)|avec (?:le|les) (?:bilan|resultats?)"
 )
 _PAST = re.compile(r"\b(?:etait|avait|a ete|s'est|n'a pas|lors (?:de la|du)|depuis)\b[^.]{0,40}$")
 

@@ -36,8 +36,10 @@ def _kinds() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
 
 
 _LENGTH = re.compile(
-    r"(?:pendant|pour(?: une duree de)?|duree\s*:?|de|arret de travail\s*:?|prolongation de|d'une duree de)?\s*"
-    r"(?<![\d/.])(?P<n>\d{1,3}|un|une|deux|trois|quatre|cinq|six|sept|huit|dix|quinze)\s?(?:\([^)]{1,12}\)\s?)?"
+    r"(?:pendant|pour(?: une duree de)?|duree\s*:?|de|arret de travail\s*:?|prolongation de|"
+    r"d'une duree de)?\s*"
+    r"(?<![\d/.])(?P<n>\d{1,3}|un|une|deux|trois|quatre|cinq|six|sept|huit|dix|"
+    r"quinze)\s?(?:\([^)]{1,12}\)\s?)?"
     r"(?P<u>jours?|j\b|semaines?|mois)"
 )
 _WORDS = {
@@ -100,7 +102,8 @@ def _certificate(
     # Rows of the certificate's own sentence may look like the patient block: take them all, from
     # the first that speaks as a certificate does.
     speaking = re.compile(
-        r"(?<![a-z])(?:je,? soussigne|certifie|atteste|arret|declare|est (?:apte|enceinte)|contre-indication|"
+        r"(?<![a-z])(?:je,? soussigne|certifie|atteste|arret|declare|est (?:apte|enceinte)|"
+        r"contre-indication|"
         r"s'est presente|presence|eviction|a ete examine|necessite|etat de sante)"
     )
     begin = next(
@@ -151,7 +154,8 @@ def _days(
     length, span = _length(rows)
     if start is None and span is not None:
         today_words = re.compile(
-            r"(?:a compter|a partir|a dater|debutant)\s+(?:de\s+)?ce jour|ce jour|a compter d'aujourd'hui|des ce jour"
+            r"(?:a compter|a partir|a dater|debutant)\s+(?:de\s+)?ce jour|ce jour|"
+            r"a compter d'aujourd'hui|des ce jour"
         )
         for line in rows:
             match = today_words.search(line.folded)

@@ -60,15 +60,23 @@ def checked_measurements(
     age = _number(measurements, "gestational_age")
     if last is not None and day is not None and last > day:
         doubt(LMP_AFTER, "lmp")
-    if last is not None and day is not None and age is not None:
-        if abs((day - last).days - int(age)) > 10:
-            doubt(TERM, "lmp", "gestational_age")
+    if (
+        last is not None
+        and day is not None
+        and age is not None
+        and abs((day - last).days - int(age)) > 10
+    ):
+        doubt(TERM, "lmp", "gestational_age")
     if last is not None and due is not None and not 270 <= (due - last).days <= 297:
         doubt(DUE, "lmp", "edd")
     fundal = _number(measurements, "fundal_height")
-    if fundal is not None and age is not None and age >= 140:
-        if abs(fundal - min(age / 7 - 4, Decimal(33))) > 8:
-            doubt(FUNDAL, "fundal_height")
+    if (
+        fundal is not None
+        and age is not None
+        and age >= 140
+        and abs(fundal - min(age / 7 - 4, Decimal(33))) > 8
+    ):
+        doubt(FUNDAL, "fundal_height")
     gravida, para = _number(measurements, "gravidity"), _number(measurements, "parity")
     if gravida is not None and para is not None and para > gravida:
         doubt(PARITY, "gravidity", "parity")

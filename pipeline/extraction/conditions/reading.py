@@ -27,17 +27,22 @@ _LISTS = frozenset({"reason", "information", "history", "family", "conclusion"})
 _NO_PROBLEMS = frozenset({"allergies", "orders", "prescription", "treatment"})
 _SPLIT = re.compile(r"\s*(?:[,;•]|\.(?=\s|$)|\s[-–]\s|\s/\s|\s\+\s)\s*")
 _NOTHING = re.compile(
-    r"(?:ras|0|o|aucune?s?.{0,12}|neant|nc|non|sans particularite|pas d'antecedents?.*|pas d'atcd.*|rien.*|-|"
+    r"(?:ras|0|o|aucune?s?.{0,12}|neant|nc|non|sans particularite|pas d'antecedents?.*|"
+    r"pas d'atcd.*|rien.*|-|"
     r"oui|inconnus?|cf\b.*|voir\b.*|idem.*|medicaux|chirurgicaux|familiaux|\W*)"
 )
 _NO_PROBLEM_ITEM = re.compile(
-    r"(?:\d+\s?(?:mg|g|ml|ui|cp|%|/j|sa\b)|\b(?:ta|fc|pouls|poids|taille|imc|g\d\s?p\d|dpa|ddr|groupe)\b\s*[:=]?\s*\d|"
-    r"\b(?:vit|marie|mariee|retraite|profession|travaille|enfants?|autonome|celibataire|veuf|veuve)\b|"
+    r"(?:\d+\s?(?:mg|g|ml|ui|cp|%|/j|sa\b)|\b(?:ta|fc|pouls|poids|taille|imc|g\d\s?p\d|dpa|ddr|"
+    r"groupe)\b\s*[:=]?\s*\d|"
+    r"\b(?:vit|marie|mariee|retraite|profession|travaille|enfants?|autonome|celibataire|veuf|"
+    r"veuve)\b|"
     r"\btabac\b|\bgestes?\b|\ballerg|certificat|\b(?:dr|docteur|rdv|revoir|page)\b)"
 )
 _CONDITIONAL = re.compile(
-    r"\b(?:si|en cas de|en cas d|consulter si|reconsulter si|sauf si|quand|lors|contre|traitement (?:de|du|pour)|"
-    r"prevention|prophylaxie|depistage|recherche|vaccin\w*|surveillance)\s*(?:de |d'|la |le |l'|une? |des |les )*$"
+    r"\b(?:si|en cas de|en cas d|consulter si|reconsulter si|sauf si|quand|lors|contre|"
+    r"traitement (?:de|du|pour)|"
+    r"prevention|prophylaxie|depistage|recherche|vaccin\w*|surveillance)\s*(?:de |d'|la |le |l'|"
+    r"une? |des |les )*$"
 )
 
 
@@ -113,13 +118,17 @@ def _trimmed(line: TextLine, begin: int, end: int) -> tuple[int, int]:
 
 
 _STRIPPED = re.compile(
-    r"^(?:pas\s+(?:de\s+|d')|absence\s+(?:de\s+|d')|suspicions?\s+(?:de\s+|d'|du\s+)?(?:une?\s+)?|probables?\s+|possibles?\s+|"
-    r"(?:douleur\s+)?evoquant\s+|sans\s+|a\s+eliminer\s*:?\s+|eliminer\s+(?:une?\s+)?|suspecte\w*\s+(?:de\s+)?|"
-    r"antecedents?\s+(?:de\s+|d')|atcd\s+(?:de\s+|d')|hypothese\s*:?\s+(?:de\s+)?|evocat\w+ (?:de |d')|aspect\s+(?:de\s+|d')|"
+    r"^(?:pas\s+(?:de\s+|d')|absence\s+(?:de\s+|d')|suspicions?\s+(?:de\s+|d'|"
+    r"du\s+)?(?:une?\s+)?|probables?\s+|possibles?\s+|"
+    r"(?:douleur\s+)?evoquant\s+|sans\s+|a\s+eliminer\s*:?\s+|eliminer\s+(?:une?\s+)?|"
+    r"suspecte\w*\s+(?:de\s+)?|"
+    r"antecedents?\s+(?:de\s+|d')|atcd\s+(?:de\s+|d')|hypothese\s*:?\s+(?:de\s+)?|"
+    r"evocat\w+ (?:de |d')|aspect\s+(?:de\s+|d')|"
     r"tableau\s+(?:de\s+|d')|\?\s*)"
 )
 _TRAILING = re.compile(
-    r"\s*(?:\(?\?+\)?|,?\s*a\s+eliminer|,?\s*a\s+evoquer|a\s+confirmer|probables?|possibles?|suspectee?s?|eventuel\w*)\s*$"
+    r"\s*(?:\(?\?+\)?|,?\s*a\s+eliminer|,?\s*a\s+evoquer|a\s+confirmer|probables?|possibles?|"
+    r"suspectee?s?|eventuel\w*)\s*$"
 )
 
 

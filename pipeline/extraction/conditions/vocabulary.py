@@ -15,9 +15,10 @@ from pipeline.model import Code
 
 CIM10 = "https://smt.esante.gouv.fr/terminologie-cim-10"
 
-_AMBIGUOUS = frozenset(
-    "fa ep pr sas ic sca sep spa pac ira iu rac map did oma mni pna gea ppr ncb tvp idm hta".split()
-)
+_AMBIGUOUS = frozenset({
+    "fa", "ep", "pr", "sas", "ic", "sca", "sep", "spa", "pac", "ira", "iu", "rac", "map",
+    "did", "oma", "mni", "pna", "gea", "ppr", "ncb", "tvp", "idm", "hta",
+})  # fmt: skip
 """Abbreviations that count only when written in capitals."""
 
 
@@ -67,9 +68,9 @@ def find_problems(text: str, folded: str) -> Iterator[Hit]:
     for last, (term, problem) in _automaton().iter(folded):
         end = last + 1
         start = end - len(term)
-        if start > 0 and (folded[start - 1].isalnum() or folded[start - 1] in "'-"):
-            if folded[start - 1] != "'" or folded[max(0, start - 2) : start] not in ("d'", "l'"):
-                continue
+        touches = start > 0 and (folded[start - 1].isalnum() or folded[start - 1] in "'-")
+        if touches and folded[max(0, start - 2) : start] not in ("d'", "l'"):
+            continue
         if end < len(folded) and (folded[end].isalnum() or folded[end] == "-"):
             if folded[end] != "s" or folded[end + 1 : end + 2].isalnum():
                 continue

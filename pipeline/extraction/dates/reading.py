@@ -348,7 +348,8 @@ _LONG_BEFORE = re.compile(
     r"(?P<result>\b(?:bilan|biologie|echographie|echo|radio|irm|scanner|resultats?|prelevement|"
     r"vaccin\w*|operee?|hospitalisee?|accouchee?|cesarienne|ecbu|frottis|mammographie|"
     r"posee?|retire|debute|introduit|depuis|arrete)\b[^.;]{0,40}$)|"
-    r"(?P<next>\b(?:rdv|rendez.vous|prochaine?|revoir|controle|reprise|prevue?|programmee?)\b[^.;]{0,40}$)"
+    r"(?P<next>\b(?:rdv|rendez.vous|prochaine?|revoir|controle|reprise|prevue?|"
+    r"programmee?)\b[^.;]{0,40}$)"
 )
 
 

@@ -82,14 +82,6 @@ class ParsedName:
 _WORD = re.compile(
     r"[^\W\d_][^\W_]*(?:['’`´][^\W_]+)*(?:\s?[-–‑]\s?[^\W\d_][^\W_]*(?:['’][^\W_]+)*)*\.?"
 )
-_STOPS = frozenset(
-    "ne nee epouse epoux ep veuve vve age agee ans sexe prenom prenoms nom date naissance ddn nir "
-    "patient patiente concerne est a et le dit dite dossier tel telephone adresse demeurant domicilie "
-    "domiciliee rpps finess medecin medecine sage specialiste generaliste consultation ordonnance "
-    "consulte vient hospitalise hospitalisee presente qui que pour dans du par sur en au aux ce cette "
-    "poids taille chez motif pharmacien chirurgien ancien ancienne diplome diplomee conventionne n "
-    "nss ss secu ipp fait vu vue cabinet centre maison docteur dr service adresse adressee".split()
-)
 
 
 def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
@@ -114,9 +106,11 @@ def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
             break
         word = NameWord(match[0].rstrip("."), match.start(), match.end())
         folded = word.folded
-        if folded in _STOPS and not (word.in_capitals and folded in ("le", "du") and words):
-            if not (word.is_particle and _leads_on(text, match.end(), end)):
-                break
+        particle = word.is_particle and (
+            (word.in_capitals and words) or _leads_on(text, match.end(), end)
+        )
+        if folded in vocabulary()["names"]["stops"] and not particle:
+            break
         if not word.text[0].isupper() and not word.is_particle:
             after_particle = bool(words) and words[-1].is_particle and words[-1].text.islower()
             capital_inside = sum(c.isupper() for c in word.text) > len(word.text) / 2

@@ -213,23 +213,11 @@ def _is_pure_name(line: TextLine) -> list[NameWord] | None:
     capitals = [word for word in words if word.in_capitals and not word.is_particle]
     proper = [word for word in words if not word.in_capitals and not word.is_particle]
     known = [word for word in words if is_given_name(word.text)]
-    if any(word.folded in _NOT_NAMES for word in words):
+    if any(word.folded in vocabulary()["names"]["never"] for word in words):
         return None
     if capitals and proper:
         return words if all(word.text[0].isupper() for word in proper) else None
     return words if known and len(known) < len(words) else None
-
-
-_NOT_NAMES = frozenset(
-    "ordonnance certificat medical medicale consultation note suivi grossesse demande examens examen "
-    "prescription prescriptions observation fiche biologie laboratoire analyses cabinet rue avenue "
-    "place boulevard chemin impasse tel fax telephone medecine generale generaliste sage-femme "
-    "conventionne secteur interne hopitaux faculte diplome diplomee universitaire gynecologie membre "
-    "association agreee traitement motif antecedents allergies conclusion page taille poids "
-    "affection longue duree maladies intercurrentes exonerante rapport sans comprime gelule sachet "
-    "mg matin soir midi jours mois centre maison sante docteur cher chere confrere bilan radiographie "
-    "echographie scanner irm kinesitherapie renouveler tension".split()
-)
 
 
 def _patient_names(
@@ -277,11 +265,11 @@ def _with_civility(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> Ite
         if not written[0].isupper():
             continue
         # "M" alone is a letter: it needs its point or a capitalised name right after.
-        if written.rstrip(".") in ("M", "Me") and not written.endswith("."):
-            if match.start() > 0 and line.text[match.start() - 1] not in " \t:":
-                continue
+        letter = written in ("M", "Me")
+        if letter and match.start() > 0 and line.text[match.start() - 1] not in " \t:":
+            continue
         words = name_words(line.text, match.end())
-        if not words or words[0].folded in _NOT_NAMES:
+        if not words or words[0].folded in vocabulary()["names"]["never"]:
             continue
         before = line.folded[: match.start()]
         if re.search(r"(?:docteur|dr|pr|chere?|sage[- ]femme)\.?\s*$", before):
@@ -385,7 +373,8 @@ def _below(part: Part) -> Part | None:
 
 
 _BIRTH_NAME = re.compile(
-    r"(?<![a-z])(?P<kind>nee?|epouse|epse|ep\.?|veuve|vve|nom de naissance|nom de jeune fille|njf)\s*[:.]?\s+(?!le\s*[:\d(]|le\s+1er|le\s+[a-z]+\s+\d|\(e\)|en\b|a\b|au\b)"
+    r"(?<![a-z])(?P<kind>nee?|epouse|epse|ep\.?|veuve|vve|nom de naissance|nom de jeune fille|"
+    r"njf)\s*[:.]?\s+(?!le\s*[:\d(]|le\s+1er|le\s+[a-z]+\s+\d|\(e\)|en\b|a\b|au\b)"
 )
 
 
@@ -558,14 +547,17 @@ def _compatible(one: ParsedName, other: ParsedName) -> bool:
 
 
 _SEX = re.compile(
-    r"sexe\s*[:=]?\s*(?:(?P<female>feminin|femme|fille|f)|(?P<male>masculin|homme|garcon|m|h))(?![a-z])"
+    r"sexe\s*[:=]?\s*(?:(?P<female>feminin|femme|fille|f)|(?P<male>masculin|homme|garcon|m|"
+    r"h))(?![a-z])"
 )
 _SEX_WORDS = re.compile(
-    r"(?<![a-z])(?:(?P<female>patiente|nee|agee|interessee|femme de|jeune femme|jeune fille|fillette)|"
+    r"(?<![a-z])(?:(?P<female>patiente|nee|agee|interessee|femme de|jeune femme|jeune fille|"
+    r"fillette)|"
     r"(?P<male>ne le|age de|homme de|jeune homme|jeune garcon|garconnet|patient(?!e)))(?![a-z(])"
 )
 _AGE = re.compile(
-    r"(?:\(|age(?:e|\(e\))?\s+de\s+|age\s*:\s*|,\s*|-\s*|\s)(?P<n>\d{1,3})\s?(?P<u>ans?|mois|semaines|jours)\b(?!\s?(?:auparavant|plus tot|apres|avant))"
+    r"(?:\(|age(?:e|\(e\))?\s+de\s+|age\s*:\s*|,\s*|-\s*|\s)(?P<n>\d{1,3})\s?(?P<u>ans?|mois|"
+    r"semaines|jours)\b(?!\s?(?:auparavant|plus tot|apres|avant))"
 )
 _UNITS = {"an": "a", "ans": "a", "mois": "mo", "semaines": "wk", "jours": "d"}
 
@@ -743,7 +735,11 @@ def _age(parts: Sequence[Part], name_part: Part | None) -> tuple[Value[Quantity]
 
 
 _STREET = re.compile(
-    r"(?<![\d/,])\d{1,4}\s?(?:bis|ter|quater|[a-d])?,?\s+(?:\w+\s+)?(?:rue|avenue|av\.?|boulevard|bd|blvd|place|pl\.?|chemin|ch\.?|impasse|allee|allees|route|rte|quai|cours|square|passage|residence|lotissement|lieu-dit|hameau|sentier|faubourg|fbg|esplanade|villa|cite|montee|venelle|ruelle|promenade|parvis|rond-point|domaine|traverse|voie|mail|clos|sente)\b"
+    r"(?<![\d/,])\d{1,4}\s?(?:bis|ter|quater|[a-d])?,?\s+(?:\w+\s+)?(?:rue|avenue|av\.?|"
+    r"boulevard|bd|blvd|place|pl\.?|chemin|ch\.?|impasse|allee|allees|route|rte|quai|cours|"
+    r"square|passage|residence|lotissement|lieu-dit|hameau|sentier|faubourg|fbg|esplanade|villa|"
+    r"cite|montee|venelle|ruelle|promenade|parvis|rond-point|domaine|traverse|voie|mail|clos|"
+    r"sente)\b"
 )
 _TOWN = re.compile(r"(?<!\d)(?:f-)?\d{5}\s+[a-z][a-z' -]{2,}")
 
@@ -877,7 +873,7 @@ def _prescriber_names(parts: Sequence[Part]) -> Iterator[Candidate]:
                 continue
             words = name_words(line.text, match.end())
             parsed = parse_name(words, family_first=False)
-            if parsed is None or words[0].folded in _NOT_NAMES:
+            if parsed is None or words[0].folded in vocabulary()["names"]["never"]:
                 continue
             before = line.folded[: match.start()]
             leading = not before.strip(" -–•\t")
@@ -916,7 +912,9 @@ def _beside_speciality(part: Part) -> Iterator[Candidate]:
         words = name_words(line.text, start, inline.start())
         if inline.start() == offset:
             words = name_words(line.text, inline.end())
-        if 2 <= len(words) <= 5 and not any(word.folded in _NOT_NAMES for word in words):
+        if 2 <= len(words) <= 5 and not any(
+            word.folded in vocabulary()["names"]["never"] for word in words
+        ):
             parsed = parse_name(words, family_first=False)
             if parsed is not None and parsed.given:
                 yield Candidate(parsed, part, 4.0, "identity.prescriber.speciality", trust=0.98)
@@ -925,7 +923,11 @@ def _beside_speciality(part: Part) -> Iterator[Candidate]:
         return
     words = name_words(line.text, start)
     rest = folded[words[-1].end :].strip(" ,.-") if words else ""
-    if not 2 <= len(words) <= 5 or rest or any(word.folded in _NOT_NAMES for word in words):
+    if (
+        not 2 <= len(words) <= 5
+        or rest
+        or any(word.folded in vocabulary()["names"]["never"] for word in words)
+    ):
         return
     if _patterns()["practice"].search(folded):
         return
@@ -992,9 +994,9 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
         parsed = best.name
         # The signature may say what the letterhead's capitals hide, and the reverse.
         clearer = next((c for c in same if c.name.by_capitals or not c.name.doubts), None)
-        if (not parsed.given or doubts == list(parsed.doubts) and doubts) and clearer is not None:
-            if clearer.name.given and not clearer.name.doubts:
-                best, parsed, doubts = clearer, clearer.name, []
+        unclear = not parsed.given or bool(parsed.doubts)
+        if unclear and clearer is not None and clearer.name.given and not clearer.name.doubts:
+            best, parsed, doubts = clearer, clearer.name, []
         if not parsed.given:
             doubts = [doubt for doubt in doubts if "Un seul nom" not in doubt]
         human = HumanName(family=parsed.family, given=parsed.given)

@@ -37,11 +37,13 @@ def _clues() -> tuple[_Clue, ...]:
 
 
 _PRESCRIBED = re.compile(
-    r"\d\s?(?:mg|g|µg|mcg|ml|ui|%)(?![a-z])|\b(?:cp|cps|cpr|comprimes?|gelules?|gel|sachets?|bouffees?|"
+    r"\d\s?(?:mg|g|µg|mcg|ml|ui|%)(?![a-z])|\b(?:cp|cps|cpr|comprimes?|gelules?|gel|sachets?|"
+    r"bouffees?|"
     r"gouttes?|suppos?|suppositoires?|ampoules?|application|ovules?)\b"
 )
 _TAKEN = re.compile(
-    r"\b(?:matin|midi|soir|coucher|par jour|fois|pendant|pdt|qsp|si besoin|toutes les|semaines?|/\s?j|"
+    r"\b(?:matin|midi|soir|coucher|par jour|fois|pendant|pdt|qsp|si besoin|toutes les|semaines?|"
+    r"/\s?j|"
     r"/\s?jour|\d\s?/\s?j|x\s?\d|jours?|mois|\d-\d-\d)"
 )
 

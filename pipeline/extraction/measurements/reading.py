@@ -15,8 +15,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, cast
 
 from pipeline.extraction.dates.reading import DateMention, find_dates
-from pipeline.extraction.evidence import Span, TextLine, value
-from pipeline.extraction.measurements.vocabulary import Entry, Label, find_labels, vocabulary
+from pipeline.extraction.evidence import TextLine, value
+from pipeline.extraction.measurements.vocabulary import (
+    Entry,
+    Label,
+    find_labels,
+    vocabulary,
+    words,
+)
 from pipeline.model import Measurement, Quantity, Range, Value
 
 Comparator = Literal["<", "<=", ">", ">="]
@@ -66,51 +72,38 @@ class Place:
 
 # Digits as OCR may leave them: a letter counts only where digits stand around it.
 _DIGITS = r"(?:\d|[oil|](?=\d))(?:\d|[oil|](?=\d)|o(?![a-z]))*"
-_NUMBER = rf"(?:\d{{1,3}}(?:[ \u202f]\d{{3}})+(?![\d.,]|\s\d)|{_DIGITS}(?:[.,]\d+|\s?[.,]\s?\d+(?=\s?[a-z%]))?)"
-_REPAIR = str.maketrans("oil|", "0111")
-_COMPARATOR = r"(?P<cmp><\s?=|>\s?=|[<>≤≥]|(?:inf(?:erieure?)?|sup(?:erieure?)?)s?\.?\s+(?:ou egale?s?\s+)?a\b)?"
-_FILLERS = (
-    "a|est|etait|etaient|sont|de|d'|des|du|la|le|l'|un|une|jour|ce|matin|soir|midi|actuel|actuelle|"
-    "actuellement|mesure|mesuree|mesures|mesurees|prise|prises|retrouve|retrouvee|controle|controlee|"
-    "stable|stables|stabilise|environ|env|autour|vers|calcule|calculee|estime|estimee|evalue|evaluee|"
-    "evaluees|cote|cotee|cotees|cotes|chiffre|chiffree|chiffrees|repos|au|aux|couche|couchee|debout|"
-    "assis|assise|bras|droit|droite|gauche|dt|dte|gche|d|g|bilateral|bilaterale|en|aa|air|ambiant|"
-    "capillaire|veineuse|maternel|maternelle|foetal|total|totale|serique|plasmatique|us|normal|normale|"
-    "normales|bas|basse|elevee|eleve|abaisse|abaissee|correct|correcte|correctes|limite|augmente|"
-    "augmentee|diminue|diminuee|maximum|maximal|maximale|max|mini|minimum|nadir|initial|initiale|entree|"
-    "sortie|l'entree|l'admission|admission|sortie|consultation|baisse|hausse|profond|profonde|severe|"
-    "moderee|modere|franche|isolee|legere|stage|arrivee|l'arrivee|prime|abord|d'abord|seuil|"
-    "ventriculaire|recente|dernier|derniere|controlees|equilibree|mal|bien|tres|plus|taux|valeur|"
-    "mg|soit|puis|objectivee|jusqu'a|passant|remontee|remonte|chute|negatif|positif|positive|par|avec|"
-    "syst|systemique|moyenne|moyen|regulier|reguliere|reguliers|sinusal|sinusale|dosee|dose|revenue|"
-    "actuels|naissance|idx|resp|respiratoire|approximatif|declare|declaree|habituel|habituelle|"
-    "anticoagulation|compris|comprise|entre|preservee|conservee|alteree|oxygene|o2|minimale|totaux"
+_NUMBER = (
+    r"(?:\d{1,3}(?:[ \u202f]\d{3})+(?![\d.,]|\s\d)|"
+    rf"{_DIGITS}(?:[.,]\d+|\s?[.,]\s?\d+(?=\s?[a-z%]))?)"
 )
+_REPAIR = str.maketrans("oil|", "0111")
+_COMPARATOR = (
+    r"(?P<cmp><\s?=|>\s?=|[<>≤≥]|"
+    r"(?:inf(?:erieure?)?|sup(?:erieure?)?)s?\.?\s+(?:ou egale?s?\s+)?a\b)?"
+)
+_FILLERS = "|".join(words()["fillers"])
 _CONNECT = re.compile(
     rf"(?:\([^)\d]{{1,25}}\)|[\s:=~≈…_\[(»«\-–.&']|\x00+\)?|\b(?:{_FILLERS})\b){{0,14}}"
 )
 _STRICT = re.compile(
-    r"(?:\s|\b(?:a|jusqu'a|de|est|evaluee?s?|cotee?s?|mesuree?|objectivee?|importante?|severe|moderee?|profonde?|legere|isolee?|sinusale?|au|repos|franche|bien|toleree?|pnn|discrete?|neutrophiles?|polynucleaires|chiffree?s?|abdominale?s?|thoracique|constante?|stable)\b|[:=(~≈]|\x00+){0,8}"
+    r"(?:\s|\b(?:a|jusqu'a|de|est|evaluee?s?|cotee?s?|mesuree?|objectivee?|importante?|severe|"
+    r"moderee?|profonde?|legere|isolee?|sinusale?|au|repos|franche|bien|toleree?|pnn|discrete?|"
+    r"neutrophiles?|polynucleaires|chiffree?s?|abdominale?s?|thoracique|constante?|stable)\b|"
+    r"[:=(~≈]|\x00+){0,8}"
 )
 """What may stand between a finding (« tachycardie », « fièvre ») and its number."""
 
-_FINDINGS = frozenset(
-    "tachycarde tachycardie bradycarde bradycardie polypnee polypneique tachypnee tachypneique "
-    "bradypnee bradypneique eupneique desaturation desature sature saturant fievre febrile "
-    "hyperthermie hypertherme hyperthermique hypothermie hypotherme febricule subfebrile febrilite "
-    "algique hta hypotension hypertension hypotendu hypotendue hypertendu hypertendue douleur douleurs "
-    "anemie deglobulisation thrombopenie thrombocytose thrombocytopenie hyperleucocytose leucopenie "
-    "leucocytose hypokaliemie hyperkaliemie hyponatremie hypernatremie hyperglycemie hypoglycemie "
-    "hyperferritinemie rythme hemodynamique mesure dilate dilatee tension pression thermie".split()
-) | {"tachycardie sinusale", "rythme sinusal", "pic febrile", "intensite douloureuse"}
+_FINDINGS = frozenset(words()["findings"])
 _NOT_AFTER = re.compile(
     r"\s?(?:ans?\b|annees?\b|jours?\b|j\b|j/|mois\b|sem(?:aines?)?\b|heures?\b|h\b|fois\b|cps?\b|"
     r"comprimes?\b|gel(?:ules?)?\b|mg\b|bouffees?\b|ml\b(?!\s?/)|eme\b|e\b|er\b|ere\b|prises?\b|"
     r"x\s?\d|cig|/\s?\d|°\s?[a-z]{3})"
 )
 _GOAL = re.compile(
-    r"(?:objectifs?|cibles?|visant|viser|maintenir|si|en cas de|en cas d'|quand|lorsque|seuil|normes?|"
-    r"but|pour obtenir|controle tensionnel|tolerance|sauf si|surveill\w+ si|consulter si|si la|si le|"
+    r"(?:objectifs?|cibles?|visant|viser|maintenir|si|en cas de|en cas d'|quand|lorsque|seuil|"
+    r"normes?|"
+    r"but|pour obtenir|controle tensionnel|tolerance|sauf si|surveill\w+ si|consulter si|si la|"
+    r"si le|"
     r"delivre[er]? si)\s*(?:(?:de|d'|la|le|les|une?|l'|tensionnelle?s?|glycemique|>|<|:|une)\s*)*$"
 )
 _NEGATED = re.compile(r"(?:\bpas|\babsence|\bsans|\bni|\baucune?)\s+(?:(?:de|d')\s*)?(?:\w+\s+)?$")
@@ -273,14 +266,18 @@ def _read_number_or_sign(entry: Entry, place: Place) -> Iterator[Found]:
 
 _PAIR = re.compile(
     rf"(?P<s>{_DIGITS}(?:[.,]\d)?)\s?(?:/|\\|-|–|sur|\||mmhg\s?/)\s?(?P<d>{_DIGITS}(?:[.,]\d)?)"
-    r"(?!\s?[/\\]\s?\d)(?P<u>\s?(?:mm?\s?m?hg|cm\s?hg|mm de mercure|cm de mercure|mm(?![a-z])|cm(?![a-z])))?"
+    r"(?!\s?[/\\]\s?\d)(?P<u>\s?(?:mm?\s?m?hg|cm\s?hg|mm de mercure|cm de mercure|mm(?![a-z])|"
+    r"cm(?![a-z])))?"
 )
 _SITE = re.compile(
-    r"(?:au\s+|aux\s+)?(?P<limb>bras\s+|mb?r?e?\s*sup\w*\s+|poignet\s+)?(?:\()?\b(?P<side>droite?|gauche|dte?|dt|gche|d|g)\b\)?"
+    r"(?:au\s+|aux\s+)?(?P<limb>bras\s+|mb?r?e?\s*sup\w*\s+|"
+    r"poignet\s+)?(?:\()?\b(?P<side>droite?|gauche|dte?|dt|gche|d|g)\b\)?"
 )
 _POSTURE = re.compile(r"\b(?P<posture>couchee?|debout|assise?|repos|decubitus)\b")
 _MORE_PAIRS = re.compile(
-    r"(?:[\s,;.:()\-]|\b(?:puis|et|au|a|droite?|gauche|bras|d|g|dt|dte|gche|couchee?|debout|assise?|apres|repos|controle|ensuite|s'ameliorant|remontant|remontee?|ameliore|min|mn|le|soir|matin)\b|\b\d{1,2}\s?(?:min|mn)\b){0,8}"
+    r"(?:[\s,;.:()\-]|\b(?:puis|et|au|a|droite?|gauche|bras|d|g|dt|dte|gche|couchee?|debout|"
+    r"assise?|apres|repos|controle|ensuite|s'ameliorant|remontant|remontee?|ameliore|min|mn|le|"
+    r"soir|matin)\b|\b\d{1,2}\s?(?:min|mn)\b){0,8}"
 )
 
 
@@ -307,7 +304,8 @@ def _read_pressure(entry: Entry, place: Place) -> Iterator[Found]:
             return
         site = _side(re.split(r"[,;]", place.masked[previous : match.start()])[-1])
         after = re.match(
-            r"\s?\(?\s?(?:au\s+)?(?:bras\s+)?\b(?:droite?|gauche|[dg])\b\)?|\s?\(?(?:couchee?|debout|assise?)\)?",
+            r"\s?\(?\s?(?:au\s+)?(?:bras\s+)?\b(?:droite?|gauche|[dg])\b\)?|\s?\(?(?:couchee?|"
+            r"debout|assise?)\)?",
             place.masked[match.end() :],
         )
         if after:
@@ -325,9 +323,7 @@ def _pressure(match: re.Match[str], comparator: Comparator | None) -> Found | No
     high, low = systolic[0], diastolic[0]
     doubts: tuple[str, ...] = (DIGITS_REPAIRED,) if systolic[1] or diastolic[1] else ()
     centimetres = high <= 30
-    if centimetres and low > 20:
-        doubts += (CM_OR_MM,)
-    elif not centimetres and low < 20 and low > 2:
+    if (centimetres and low > 20) or (not centimetres and low < 20 and low > 2):
         doubts += (CM_OR_MM,)
     high = high * 10 if centimetres else high
     low = low * 10 if low <= 20 and (centimetres or low > 2) else low
@@ -402,7 +398,8 @@ def _read_temperature(entry: Entry, place: Place) -> Iterator[Found]:
 
 _WEIGHT = re.compile(
     rf"{_COMPARATOR}\s*(?:(?P<k>\d{{1,2}})\s?kgs?\s?(?P<g>\d{{3}}|\d00)(?:\s?gr?(?![a-z]))?(?!\d)"
-    rf"|(?P<n>{_NUMBER})\s?(?P<u>kgs?(?![a-z²2])(?!\s?/\s?m)|kilos?(?![a-z])|gr?(?:rammes?)?(?![a-z/]))?)"
+    rf"|(?P<n>{_NUMBER})\s?(?P<u>kgs?(?![a-z²2])(?!\s?/\s?m)|kilos?(?![a-z])|"
+    rf"gr?(?:rammes?)?(?![a-z/]))?)"
 )
 
 
@@ -488,7 +485,8 @@ def _read_birth_weight(entry: Entry, place: Place) -> Iterator[Found]:
 
 
 _HEIGHT = re.compile(
-    rf"{_COMPARATOR}\s*(?:(?P<m>[012])\s?m\s?(?P<c>\d{{2}})(?!\d)|(?P<f>[012][.,]\d{{1,2}})\s?(?P<fm>m(?![a-z]))?"
+    rf"{_COMPARATOR}\s*(?:(?P<m>[012])\s?m\s?(?P<c>\d{{2}})(?!\d)|"
+    rf"(?P<f>[012][.,]\d{{1,2}})\s?(?P<fm>m(?![a-z]))?"
     rf"|(?P<n>{_NUMBER})\s?(?P<u>cm(?![a-z])|mm(?![a-z]))?)"
 )
 
@@ -577,7 +575,8 @@ _WEEKS_MARK = r"(?:sa\b|s\.a\.?|semaines?\s+d'amenorrhee|sem(?:aines?)?(?:\s+d')
 _GESTATION = (
     re.compile(rf"(?<![\d/.,+]){_WEEKS}\s?\+\s?{_DAYS}\s?(?:j(?:ours?)?)?\s?{_WEEKS_MARK}"),
     re.compile(
-        rf"(?<![\d/.,+]){_WEEKS}\s?{_WEEKS_MARK}(?:\s?(?:\+|et|plus)\s?{_DAYS}(?!\d)(?:\s?j(?:ours?)?\b)?|"
+        rf"(?<![\d/.,+]){_WEEKS}\s?{_WEEKS_MARK}(?:\s?(?:\+|et|"
+        rf"plus)\s?{_DAYS}(?!\d)(?:\s?j(?:ours?)?\b)?|"
         r"\s?(?P<k>[0-6])\s?j(?:ours?)?\b)?"
     ),
     re.compile(rf"(?<![\d/.,+]){_WEEKS}\s?sa(?P<k>[0-6])(?!\d)\s?(?:j(?:ours?)?\b)?"),
@@ -617,7 +616,8 @@ def _read_date(entry: Entry, place: Place) -> Iterator[Found]:
             continue
         between = place.line.folded[at : mention.span.start]
         if re.fullmatch(
-            r"(?:[\s:=(.,;\-~]|\b(?:le|au|du|est|prevue?|fixee?|precisee?|environ|theorique|corrigee?|echo|selon|date|a)\b)*",
+            r"(?:[\s:=(.,;\-~]|\b(?:le|au|du|est|prevue?|fixee?|precisee?|environ|theorique|"
+            r"corrigee?|echo|selon|date|a)\b)*",
             between,
         ):
             yield Found(
@@ -628,9 +628,11 @@ def _read_date(entry: Entry, place: Place) -> Iterator[Found]:
 
 _SIGN = re.compile(
     r"(?P<plus>\+{1,4}|(?:\+\s){1,3}\+)(?![\d\w])|(?P<zero>(?:0|o|ø|-)(?![\w/+]|[.,]\d|\s?[-+]))|"
-    r"(?P<none>neg(?:atif|ative|atifs|atives)?s?\b\.?|absente?s?\b|absence\b|aucune?\b|nulle?\b|non percus?\b|non\b|ras\b)|"
+    r"(?P<none>neg(?:atif|ative|atifs|atives)?s?\b\.?|absente?s?\b|absence\b|aucune?\b|nulle?\b|"
+    r"non percus?\b|non\b|ras\b)|"
     r"(?P<trace>traces?\b)|(?P<cross>(?:(?P<count>une|un|deux|trois|quatre|[1-4])\s?croix))|"
-    r"(?P<present>presente?s?\b|percus?\b|percue?s?\b|bien percus?\b|positif?s?\b|positives?\b|pos\b|actifs?\b|ressentis?\b|bons?\b|oui\b|reguliers?\b|normaux\b|decrits\b)"
+    r"(?P<present>presente?s?\b|percus?\b|percue?s?\b|bien percus?\b|positif?s?\b|positives?\b|"
+    r"pos\b|actifs?\b|ressentis?\b|bons?\b|oui\b|reguliers?\b|normaux\b|decrits\b)"
 )
 _COUNTS = {"un": 1, "une": 1, "deux": 2, "trois": 3, "quatre": 4}
 
@@ -663,8 +665,9 @@ def _read_sign(entry: Entry, place: Place) -> Iterator[Found]:
 
 
 _DILATION = re.compile(
-    rf"(?:(?:col|est|ouvert|dilate|dilatee|dehiscent|permeable|admet|efface|court|souple|centre|median|a|au|de|:|=|,|\s|\(|-|mi-long|long|posterieur|ramolli|mou)\s*){{0,10}}?"
-    rf"(?P<n>\d{{1,2}}(?:[.,]\d)?)\s?(?P<u>cm|doigts?|dgts?)\b"
+    r"(?:(?:col|est|ouvert|dilate|dilatee|dehiscent|permeable|admet|efface|court|souple|centre|"
+    r"median|a|au|de|:|=|,|\s|\(|-|mi-long|long|posterieur|ramolli|mou)\s*){0,10}?"
+    r"(?P<n>\d{1,2}(?:[.,]\d)?)\s?(?P<u>cm|doigts?|dgts?)\b"
 )
 
 
@@ -701,7 +704,8 @@ def _read_blood_group(entry: Entry, place: Place) -> Iterator[Found]:
 
 
 _APGAR = re.compile(
-    r"(?P<a>10|\d)\s?(?:/|-|–|,|\s|puis|et)\s?(?P<b>10|\d)(?:\s?(?:/|-|–|,|\s|et)\s?(?P<c>10|\d))?(?!\d)"
+    r"(?P<a>10|\d)\s?(?:/|-|–|,|\s|puis|et)\s?(?P<b>10|\d)(?:\s?(?:/|-|–|,|\s|et)\s?(?P<c>10|"
+    r"\d))?(?!\d)"
 )
 
 
@@ -732,12 +736,17 @@ def _score_part(key: str, match: re.Match[str], group: str) -> Found:
 
 _TOBACCO = re.compile(
     r"(?:[\s:=(,]|\b(?:actif|active|a|chronique|ancien|estime|quotidien|environ|actuel)\b){0,6}"
-    r"(?P<v>(?P<n>\d{1,2})(?:\s?(?:a|-)\s?\d{1,2})?\s?(?:cig(?:arettes?)?s?\.?|c)\s?(?:/|par)\s?j(?:our)?\b"
-    r"|(?:sevree?|arrete\w*|stoppe\w*)\b(?:\s+(?:depuis|en|il y a)\s[^,.;]{1,20})?|0(?![\d.,/])|non\b|aucun\b|actif\b|active\b|neg\w*\b)"
+    r"(?P<v>(?P<n>\d{1,2})(?:\s?(?:a|-)\s?\d{1,2})?\s?(?:cig(?:arettes?)?s?\.?|c)\s?(?:/|"
+    r"par)\s?j(?:our)?\b"
+    r"|(?:sevree?|arrete\w*|stoppe\w*)\b(?:\s+(?:depuis|en|il y a)\s[^,.;]{1,20})?|0(?![\d.,/])|"
+    r"non\b|aucun\b|actif\b|active\b|neg\w*\b)"
 )
 _SMOKER = re.compile(
-    r"\b(?P<v>(?:non|ancien(?:ne)?|ex)[\s-]*fumeu(?:r|se)s?|fumeu(?:r|se)(?:\s+active?|\s+(?:de|a)\s+\d{1,2}\s+cig\w*(?:\s?/\s?j\w*|\s+par\s+jour)?)?|"
-    r"non[\s-]tabagique|ne fume pas|n'a jamais fume|tabagisme (?:actif|sevre|passif)|pas (?:de )?tabac|pas de tabagisme|(?:absence d'intoxication|sans intoxication|pas d'intoxication) (?:ethylo?|alcoolo)?-?\s?tabagique)"
+    r"\b(?P<v>(?:non|ancien(?:ne)?|ex)[\s-]*fumeu(?:r|se)s?|fumeu(?:r|se)(?:\s+active?|\s+(?:de|"
+    r"a)\s+\d{1,2}\s+cig\w*(?:\s?/\s?j\w*|\s+par\s+jour)?)?|"
+    r"non[\s-]tabagique|ne fume pas|n'a jamais fume|tabagisme (?:actif|sevre|passif)|"
+    r"pas (?:de )?tabac|pas de tabagisme|(?:absence d'intoxication|sans intoxication|"
+    r"pas d'intoxication) (?:ethylo?|alcoolo)?-?\s?tabagique)"
 )
 
 
@@ -804,10 +813,12 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii":
 _OBSTETRIC = (
     re.compile(r"(?<![a-z0-9])g\s?(?P<g>\d{1,2})\s?[,/-]?\s?p\s?(?P<p>\d{1,2})(?!\d|[.,]\d)"),
     re.compile(
-        r"(?<![a-z0-9])g\s?(?P<g>iv|vi{0,3}|i{1,3}|ix)\s?[,/-]?\s?p\s?(?P<p>iv|vi{0,3}|i{1,3}|0)(?![a-z0-9])"
+        r"(?<![a-z0-9])g\s?(?P<g>iv|vi{0,3}|i{1,3}|ix)\s?[,/-]?\s?p\s?(?P<p>iv|vi{0,3}|i{1,3}|"
+        r"0)(?![a-z0-9])"
     ),
     re.compile(
-        r"(?<![a-z0-9])(?P<g>iv|vi{0,3}|i{1,3}|ix)\s?g\s?[,/-]?\s?(?P<p>iv|vi{0,3}|i{0,3}|0|o)\s?p(?![a-z0-9])"
+        r"(?<![a-z0-9])(?P<g>iv|vi{0,3}|i{1,3}|ix)\s?g\s?[,/-]?\s?(?P<p>iv|vi{0,3}|i{0,3}|0|"
+        r"o)\s?p(?![a-z0-9])"
     ),
     re.compile(r"(?<![a-z0-9])(?P<g>\d{1,2})\s?g\s?[,/-]?\s?(?P<p>\d{1,2})\s?p(?![a-z0-9])"),
     re.compile(
@@ -853,8 +864,8 @@ def _obstetric(folded: str) -> Iterator[Found]:
     for alone, key in _OBSTETRIC_ALONE:
         for match in alone.finditer(folded):
             yield _count(key, int(match["g"]), match.start(), match.end())
-    for words, key, number in _OBSTETRIC_WORDS:
-        for match in words.finditer(folded):
+    for spelled, key, number in _OBSTETRIC_WORDS:
+        for match in spelled.finditer(folded):
             yield _count(key, number, match.start(), match.end())
 
 
@@ -937,8 +948,10 @@ def _bare(entry: Entry, match: re.Match[str]) -> Iterator[Found]:
 _STRIP = re.compile(r"(?<![a-z])(?:bu|b\.u\.?|bandelette(?:\s+urinaire)?s?|labstix|bdl)(?![a-z])")
 # Protein and sugar side by side are read off a strip, whether or not it is named.
 _STRIP_PAIR = re.compile(
-    r"(?<![a-z])(?:albumine?|albu|alb|proteines?|prot)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|-)[\s,;/–-]+(?:sucres?|glucose|glu)(?![a-z])|"
-    r"(?<![a-z])(?:sucres?|glucose)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|-)[\s,;/–-]+(?:albumine?|albu|alb|proteines?|prot)(?![a-z])"
+    r"(?<![a-z])(?:albumine?|albu|alb|proteines?|prot)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|"
+    r"-)[\s,;/–-]+(?:sucres?|glucose|glu)(?![a-z])|"
+    r"(?<![a-z])(?:sucres?|glucose)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|"
+    r"-)[\s,;/–-]+(?:albumine?|albu|alb|proteines?|prot)(?![a-z])"
 )
 _WINDOW = 70
 
@@ -994,11 +1007,13 @@ def _labelled(
 def _trend(line: TextLine, end: int) -> str:
     after = line.text[end : end + 60]
     match = re.match(
-        r"\s*\(\s*(?:soit\s+)?((?:[+\-–]\s?\d|stable|perte|prise|en (?:hausse|baisse)|vs\b|contre\b|M\d)[^)]{0,40})\)",
+        r"\s*\(\s*(?:soit\s+)?((?:[+\-–]\s?\d|stable|perte|prise|en (?:hausse|baisse)|vs\b|"
+        r"contre\b|M\d)[^)]{0,40})\)",
         after,
         re.IGNORECASE,
     ) or re.match(
-        r"\s*,?\s*(?:soit\s+)?([+\-–]\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|g)\b(?:\s+(?:en|depuis)\s+[^,.;)]{2,25})?|"
+        r"\s*,?\s*(?:soit\s+)?([+\-–]\s?\d{1,3}(?:[.,]\d{1,2})?\s?(?:kg|g)\b(?:\s+(?:en|"
+        r"depuis)\s+[^,.;)]{2,25})?|"
         r"(?:en\s+(?:hausse|baisse)|stable)\b|[↑↓↗↘])",
         after,
         re.IGNORECASE,
@@ -1128,9 +1143,9 @@ def _measurement(
         if day is not None and not content.year_written:
             doubts += ("Année absente : déduite de la date du document.",)
         read = value("measurement", day, (whole,), rule, doubts=doubts)
-    elif isinstance(content, Quantity):
-        read = value("measurement", content, whole, rule, doubts=found.doubts)
     elif isinstance(content, Range):
+        read = value("measurement", content, (whole,), rule, doubts=found.doubts)
+    elif isinstance(content, Quantity):
         read = value("measurement", content, whole, rule, doubts=found.doubts)
     else:
         read = value("measurement", content, whole, rule, doubts=found.doubts)

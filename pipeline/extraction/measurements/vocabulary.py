@@ -104,6 +104,14 @@ def vocabulary() -> dict[str, Entry]:
     return {data["key"]: _entry(data) for data in tomllib.loads(text)["measurement"]}
 
 
+@cache
+def words() -> dict[str, list[str]]:
+    """The lists of words beside the entries: `findings` and `fillers`."""
+    text = Path(__file__).with_name("vocabulary.toml").read_text("utf-8")
+    found: dict[str, list[str]] = tomllib.loads(text)["words"]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """A label found in a line: its place, how it is listed, and the entries it may announce."""

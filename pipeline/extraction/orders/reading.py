@@ -36,21 +36,28 @@ def order_kind(folded: str) -> OrderKind | None:
 
 
 _LEAD = re.compile(
-    r"[\s\-•*·>–]*(?:\d{1,2}\s?[.)]\s+)?(?:(?:faire(?: pratiquer| realiser| faire)?|prevoir|demande(?: de| d')?|prescription (?:de |d')|"
-    r"je (?:lui )?(?:prescris|demande)|ordonnance (?:de |d'|pour )|realisation (?:de |d')|programmer|a faire\s?:|"
-    r"priere de (?:realiser|faire|pratiquer)|merci de (?:bien vouloir )?(?:realiser|faire|pratiquer|faire realiser)|"
+    r"[\s\-•*·>–]*(?:\d{1,2}\s?[.)]\s+)?(?:(?:faire(?: pratiquer| realiser| faire)?|prevoir|"
+    r"demande(?: de| d')?|prescription (?:de |d')|"
+    r"je (?:lui )?(?:prescris|demande)|ordonnance (?:de |d'|pour )|realisation (?:de |d')|"
+    r"programmer|a faire\s?:|"
+    r"priere de (?:realiser|faire|pratiquer)|merci de (?:bien vouloir )?(?:realiser|faire|"
+    r"pratiquer|faire realiser)|"
     r"au laboratoire|controle)\s*:?\s*)?(?:une?\s+|le\s+|la\s+|les\s+|des\s+|l'|du\s+)?"
 )
 _ASKS = re.compile(
-    r"(?<![a-z])(?:faire|prevoir|demande|demander|je (?:lui )?prescris|je demande|prescription (?:de|d')|ordonnance (?:de|d'|pour)|"
+    r"(?<![a-z])(?:faire|prevoir|demande|demander|je (?:lui )?prescris|je demande|"
+    r"prescription (?:de|d')|ordonnance (?:de|d'|pour)|"
     r"programmer|a faire|priere de|merci de|realiser|a realiser|a prevoir|bilan a)(?![a-z])"
 )
 _NO_ORDER = re.compile(
-    r"(?:page\s?\d|^\W*\d\s?/\s?\d\W*$|signature|cachet|certificat|confraternellement|cordialement|document\b|"
-    r"^\W*(?:dr|docteur|pr|sage-femme)\b|\bduree\b\s*:|^\W*(?:le|fait)\b.{0,20}\d{4}|urgent\b\W*$|a jeun\W*$|merci\W*$)"
+    r"(?:page\s?\d|^\W*\d\s?/\s?\d\W*$|signature|cachet|certificat|confraternellement|"
+    r"cordialement|document\b|"
+    r"^\W*(?:dr|docteur|pr|sage-femme)\b|\bduree\b\s*:|^\W*(?:le|fait)\b.{0,20}\d{4}|"
+    r"urgent\b\W*$|a jeun\W*$|merci\W*$)"
 )
 _RESULT = re.compile(
-    r"[:=]\s*[<>]?\s*\d|\d\s?(?:g/l|mg/l|mmol|µmol|%|g/dl|ui/l|bpm|mmhg)|\b(?:normale?s?|retrouve\w*|montre\w*|revenue?s?|realisee?s?|faite?s?|du \d|le \d|negati\w+|positi\w+)\b"
+    r"[:=]\s*[<>]?\s*\d|\d\s?(?:g/l|mg/l|mmol|µmol|%|g/dl|ui/l|bpm|mmhg)|\b(?:normale?s?|"
+    r"retrouve\w*|montre\w*|revenue?s?|realisee?s?|faite?s?|du \d|le \d|negati\w+|positi\w+)\b"
 )
 
 
@@ -100,7 +107,7 @@ def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | 
         return None
     title = find_title(line)
     start = title.end if title is not None else 0
-    asks = title is not None and title.section == "orders" or bool(_ASKS.search(folded))
+    asks = (title is not None and title.section == "orders") or bool(_ASKS.search(folded))
     lead = _LEAD.match(folded, start)
     begin = lead.end() if lead else start
     end = len(line.text)

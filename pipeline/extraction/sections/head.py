@@ -11,15 +11,19 @@ from pipeline.extraction.sections.reading import find_title
 from pipeline.model import Box, Evidence, Patient, Prescriber, Value
 
 _CONTACT = re.compile(
-    r"(?<![a-z])(?:tel\b|telephone|fax\b|rpps|finess|adeli|n° am\b|siret|siren|e-?mail|mail\b|site\b|www\.|"
-    r"conventionne\w*|secteur [12]|secretariat|sur rendez-vous|consultations? sur|diplome\w*|ancien\w* (?:interne|"
+    r"(?<![a-z])(?:tel\b|telephone|fax\b|rpps|finess|adeli|n° am\b|siret|siren|e-?mail|mail\b|"
+    r"site\b|www\.|"
+    r"conventionne\w*|secteur [12]|secretariat|sur rendez-vous|consultations? sur|diplome\w*|"
+    r"ancien\w* (?:interne|"
     r"chef|externe)|membre d'une association|cabinet medical|maison de sante|centre de sante|"
-    r"faculte de|membre de|association agreee|en cas d'urgence|carte bancaire|cheque|urgences? :)|@\w"
+    r"faculte de|membre de|association agreee|en cas d'urgence|carte bancaire|cheque|"
+    r"urgences? :)|@\w"
 )
 
 # « Fait à Saint-Rémy-les-Ormes, le 12/11/2026 »
 _DATELINE = re.compile(
-    r"\W*(?:(?:fait|etabli|redige|signe)\s+a\s+)?(?:[a-z][a-z' -]{1,40},?\s+)?(?:le|ce|du|date\s*:)\s+[^a-z]*[a-z]{0,10}[^a-z]*$"
+    r"\W*(?:(?:fait|etabli|redige|signe)\s+a\s+)?(?:[a-z][a-z' -]{1,40},?\s+)?(?:le|ce|du|"
+    r"date\s*:)\s+[^a-z]*[a-z]{0,10}[^a-z]*$"
 )
 
 
@@ -40,17 +44,18 @@ def head_rows(
             sources.append(one.evidence)
     signature = _signature(prescriber)
     alone = [all(_is_head(part, sources, signature) for part in line.parts()) for line in lines]
-    # Rows among those of the top that only speak of identity belong to them (a practice, a degree,
-    # a slogan), unless they say something clinical. Prose that names people is no letterhead.
-    top = max(
-        (i for i, head in enumerate(alone) if head and sum(alone[: i + 1]) >= 0.6 * (i + 1)),
-        default=-1,
+    # Above the first row that says something clinical, rows between those of identity belong to
+    # them (a practice, a degree, a slogan).
+    body = next(
+        (
+            i
+            for i, line in enumerate(lines)
+            if not alone[i] and (find_title(line) is not None or _CLINICAL.search(line.folded))
+        ),
+        len(lines),
     )
-    return frozenset(
-        line.number
-        for i, line in enumerate(lines)
-        if alone[i] or (i < top and find_title(line) is None and not _CLINICAL.search(line.folded))
-    )
+    top = max((i for i in range(body) if alone[i]), default=-1)
+    return frozenset(line.number for i, line in enumerate(lines) if alone[i] or i < top)
 
 
 _CLINICAL = re.compile(

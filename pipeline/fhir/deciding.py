@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.errors import BadDecision, StaleValue
 from pipeline.fhir import systems
 from pipeline.fhir.elements import Json, clean, extension, instant
-from pipeline.fhir.fields import Field, Path, lookup, parse, resource_fields, write
+from pipeline.fhir.fields import Field, Path, lookup, parse, plain, resource_fields, write
 from pipeline.fhir.records import narrative
 from pipeline.model import Decision, DecisionAction, State
 
@@ -109,7 +109,7 @@ class Ledger:
         field = _field_of(url, resource, path)
         current = plain(lookup(resource, path))
         if field is not None and field.path == write(path):
-            current = plain(field.value)
+            current = field.value
         match decision.action:
             case DecisionAction.CONFIRM:
                 if current in (None, {}) or field is None:
@@ -232,17 +232,6 @@ def apply_all(bundle: Json, decisions: Sequence[Decision]) -> Ledger:
 
 
 # --- values ---------------------------------------------------------------------------------
-
-
-def plain(value: Any) -> Any:
-    """A value without extensions and ids of elements, to compare or to take over."""
-    if isinstance(value, dict):
-        return {
-            name: plain(part)
-            for name, part in value.items()
-            if name != "extension" and not name.startswith("_")
-        }
-    return [plain(part) for part in value] if isinstance(value, list) else value
 
 
 def numbers(value: Any) -> Any:

@@ -124,7 +124,7 @@ def _field(url: str, resource: Json, path: Path, element: Json) -> Field:
         path = (*path[:-1], last[1:])
         value = lookup(resource, path)
     else:
-        value = {name: part for name, part in element.items() if name != "extension"}
+        value = plain(element)
     if state == State.UNREAD:
         value = None
     return Field(
@@ -162,3 +162,14 @@ def lookup(resource: Json, path: Path) -> Any:
         else:
             return None
     return node
+
+
+def plain(value: Any) -> Any:
+    """A value without extensions and ids of elements, to compare or to take over."""
+    if isinstance(value, dict):
+        return {
+            name: plain(part)
+            for name, part in value.items()
+            if name != "extension" and not name.startswith("_")
+        }
+    return [plain(part) for part in value] if isinstance(value, list) else value

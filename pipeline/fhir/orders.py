@@ -134,7 +134,9 @@ def _medication(paper: Paper, read: Medication) -> Json:
     else:
         resource["code"] = {"extension": [absent()]}
     if read.form is not None:
-        resource["form"] = paper.element(read.form, lambda code: coded((code,)), "CodeableConcept")
+        resource["form"] = paper.element(
+            read.form, lambda code: coded((code,), code.display), "CodeableConcept"
+        )
     substances = drug.substances if drug is not None else ()
     parts = read.strength.value.parts if read.strength and read.strength.value else ()
     if read.strength is not None:

@@ -17,6 +17,7 @@ from pipeline.intake.separator import separator_pdf
 from samples.generator import degradation
 from samples.generator.contents import Kind, paper
 from samples.generator.degradation import Capture
+from samples.generator.drawing import HEIGHT
 from samples.generator.identities import professional
 from samples.generator.rendering import render
 from samples.generator.scans import (
@@ -90,6 +91,22 @@ def _two_pages() -> ScanFile:
     return ScanFile(name, "pdf", tuple(captures), scan, quality=50)
 
 
+def _phone() -> ScanFile:
+    """Half a sheet photographed with a phone that stores HEIC, at half its resolution."""
+    words = vocabulary("development")
+    for seed in range(1, 400):
+        rng = Random(f"inbox-{SEED}-phone-{seed}")
+        sheet = paper(rng, words, "ordonnance")
+        pages = render(sheet, rng, "development", "printed", "{n}/{total}")
+        if len(sheet.facts["medications"]) >= 2 and len(pages[0].pixels) < HEIGHT:
+            break
+    captures, truth = capture_page(rng, "photo", sheet, pages, 1, _LIGHT)
+    small = replace(captures[0], pixels=np.ascontiguousarray(captures[0].pixels[::2, ::2]))
+    name = "IMG_0413.heic"
+    scan = {"scan": name, "blank": [], "separators": [], "rotation": 0, "documents": [truth]}
+    return ScanFile(name, "heic", (small,), scan)
+
+
 def _batch() -> ScanFile:
     """Four patients of two practices in one go: a separator sheet once, else by letterhead."""
     rng = Random(f"inbox-{SEED}-batch")
@@ -128,7 +145,7 @@ def scans() -> Iterator[ScanFile]:
     """The readable files of the committed inbox."""
     for entry in _SINGLE:
         yield _single(*entry)
-    makers: tuple[Callable[[], ScanFile], ...] = (_two_pages, _batch)
+    makers: tuple[Callable[[], ScanFile], ...] = (_two_pages, _phone, _batch)
     for make in makers:
         yield make()
 

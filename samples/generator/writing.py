@@ -1,4 +1,4 @@
-"""Captured pages as files: PDF, TIFF (G4 where one bit), JPEG with EXIF, PNG and WebP."""
+"""Captured pages as files: PDF, TIFF (G4 where one bit), JPEG with EXIF, PNG, WebP and HEIC."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 import img2pdf
+import numpy as np
 from PIL import Image
 
+from samples.generator import heic
 from samples.generator.degradation import Capture
 
-Container = Literal["pdf", "tif", "jpg", "png", "webp"]
+Container = Literal["pdf", "tif", "jpg", "png", "webp", "heic"]
 _EXIF_ORIENTATION = 0x0112
+_QUARTER_TURN = 6  # the EXIF orientation of a picture to be shown turned clockwise
 
 
 def _image(capture: Capture) -> Image.Image:
@@ -40,7 +43,7 @@ def save(captures: Sequence[Capture], path: Path, container: Container, quality:
 
     Raises `ValueError` for several pages in a one-page container.
     """
-    if container in ("jpg", "png", "webp") and len(captures) != 1:
+    if container not in ("pdf", "tif") and len(captures) != 1:
         raise ValueError(f"{container} holds one page, not {len(captures)}")
     first = captures[0]
     match container:
@@ -59,6 +62,11 @@ def save(captures: Sequence[Capture], path: Path, container: Container, quality:
             path.write_bytes(_encoded(first, quality))
         case "png":
             _image(first).save(path, optimize=True, dpi=(first.dpi, first.dpi))
+        case "heic":
+            grey = np.asarray(_image(first).convert("L"))
+            even = np.ascontiguousarray(grey[: len(grey) // 2 * 2, : grey.shape[1] // 2 * 2])
+            turns = 3 if first.orientation == _QUARTER_TURN else 0
+            path.write_bytes(heic.encode(even, quarter_turns=turns))
         case "webp":
             _image(first).save(path, quality=quality, method=4)
         case "tif":

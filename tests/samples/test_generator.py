@@ -12,11 +12,12 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import pi_heif
 import pypdfium2
 import pytest
 from PIL import Image, ImageOps
 
-from samples.generator import degradation, writing
+from samples.generator import degradation, heic, writing
 from samples.generator.contents import KINDS, Paper, paper, strength_facts
 from samples.generator.identities import (
     PHONE_RANGES,
@@ -191,6 +192,24 @@ def test_a_pdf_holds_every_page_and_repeats_byte_for_byte(tmp_path: Path) -> Non
     assert len(pypdfium2.PdfDocument(io.BytesIO(data[0]))) == 2
 
 
+@pytest.mark.parametrize("size", [(90, 118), (64, 64), (1200, 34)])
+def test_heic_comes_back_as_it_was(size: tuple[int, int]) -> None:
+    """Decoded by the library that reads what phones store."""
+    grey = np.random.default_rng(2).integers(0, 256, size, dtype=np.uint8)
+    grey[: size[0] // 2] = 0  # long runs of zeros are what start codes look like
+    for depth, turns in ((8, 0), (4, 3)):
+        picture = pi_heif.open_heif(io.BytesIO(heic.encode(grey, depth, turns)))
+        shown = np.asarray(picture.to_pillow().convert("L"))
+        expected = np.rot90(grey, turns) & (256 - (1 << (8 - depth)))
+        assert np.array_equal(shown, expected)
+
+
+@pytest.mark.parametrize(("size", "depth"), [((3, 4), 4), ((4, 4), 0), ((4, 4), 9)])
+def test_heic_refuses_what_it_cannot_write(size: tuple[int, int], depth: int) -> None:
+    with pytest.raises(ValueError, match="even sides"):
+        heic.encode(np.zeros(size, np.uint8), depth)
+
+
 def test_one_page_containers_refuse_two(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one page"):
         writing.save([_capture(), _capture()], tmp_path / "x.png", "png", 80)
@@ -201,7 +220,7 @@ def test_the_committed_inbox_has_one_of_everything() -> None:
     files = [path for path in inbox.rglob("*") if path.is_file()]
     assert len(files) >= 12
     assert sum(path.stat().st_size for path in files) < 6_000_000
-    assert {path.suffix for path in files} >= {".pdf", ".jpg", ".png", ".tif", ".webp"}
+    assert {path.suffix for path in files} >= {".pdf", ".jpg", ".png", ".tif", ".webp", ".heic"}
     scans = [json.loads(path.read_text(encoding="utf-8")) for path in truth.glob("*.json")]
     modes = {document["mode"] for scan in scans for document in scan["documents"]}
     assert modes == {"printed", "typewritten", "handwritten", "mixed", "fax", "photo"}

@@ -50,7 +50,7 @@ _PROTECTED = frozenset(
 _REMOVED: Any = object()
 
 
-class Ledger:
+class Revision:
     """Resources of a Bundle by fullUrl while decisions change them, and who decided on what."""
 
     def __init__(self, bundle: Json) -> None:
@@ -223,12 +223,12 @@ class Ledger:
             _prune(resource)
 
 
-def apply_all(bundle: Json, decisions: Sequence[Decision]) -> Ledger:
+def apply_all(bundle: Json, decisions: Sequence[Decision]) -> Revision:
     """The Bundle's resources after all decisions, in their order."""
-    ledger = Ledger(bundle)
+    revision = Revision(bundle)
     for decision in decisions:
-        ledger.apply(decision)
-    return ledger
+        revision.apply(decision)
+    return revision
 
 
 # --- values ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.errors import BadDecision, BundleError, Undecided
 from pipeline.fhir import records, systems
 from pipeline.fhir.checking import ensure_sound
-from pipeline.fhir.deciding import CLINICAL, Ledger, apply_all, decision_extension
+from pipeline.fhir.deciding import CLINICAL, Revision, apply_all, decision_extension
 from pipeline.fhir.elements import Json, absent, clean, coding, concept, extension, instant
 from pipeline.fhir.fields import fields, resource_fields
 from pipeline.fhir.statements import vital_sign_profiles
@@ -56,21 +56,21 @@ def validate(draft: Json, decisions: Sequence[Decision], who: str, when: dt.date
     if not clean(who):
         raise BadDecision("Une validation porte le nom de la personne qui valide.")
     bundle = copy.deepcopy(draft)
-    ledger = apply_all(bundle, decisions)
-    ledger.prune()
-    entries = [(url, resource) for url, resource in ledger.resources.items()]
+    revision = apply_all(bundle, decisions)
+    revision.prune()
+    entries = [(url, resource) for url, resource in revision.resources.items()]
     left = open_fields({"entry": [{"fullUrl": u, "resource": r} for u, r in entries]})
     if left:
         raise Undecided(
             f"{len(left)} valeur(s) douteuse(s) ou illisible(s) attendent encore une décision.",
             left,
         )
-    _Document(ledger, who, when).settle()
+    _Document(revision, who, when).settle()
     validated = {
         **bundle,
         "meta": {"profile": [systems.VALIDATED_BUNDLE]},
         "timestamp": instant(when),
-        "entry": [entry(url, resource) for url, resource in ledger.resources.items()],
+        "entry": [entry(url, resource) for url, resource in revision.resources.items()],
     }
     try:
         ensure_sound(validated)
@@ -95,11 +95,11 @@ def _is_undated(composition: Json) -> bool:
 class _Document:
     """The resources of one document, made consistent with what was decided."""
 
-    def __init__(self, ledger: Ledger, who: str, when: dt.datetime) -> None:
-        self.ledger = ledger
+    def __init__(self, revision: Revision, who: str, when: dt.datetime) -> None:
+        self.revision = revision
         self.who = who
         self.when = when
-        self.resources = ledger.resources
+        self.resources = revision.resources
         self.composition_url, self.composition = next(self._of("Composition"))
         self.day: str | None = self.composition.get("date")
         self.kind = _kind(self.composition)
@@ -127,13 +127,13 @@ class _Document:
         encounter, visit = next(self._of("Encounter"))
         stem = visit["identifier"][0]["value"].removesuffix("/encounter")
         number = 0
-        for url, paths in self.ledger.by_hand.items():
+        for url, paths in self.revision.by_hand.items():
             if paths != [""] or url not in self.resources:
                 continue
             number += 1
             resource = self.resources[url]
             kind = resource["resourceType"]
-            decision = self.ledger.decided[f"{url}#"]
+            decision = self.revision.decided[f"{url}#"]
             subject = (
                 "patient" if kind in ("AllergyIntolerance", "FamilyMemberHistory") else "subject"
             )
@@ -153,7 +153,7 @@ class _Document:
 
     def _drop_references(self) -> None:
         """Take out references to resources that were rejected."""
-        gone = self.ledger.removed
+        gone = self.revision.removed
         if not gone:
             return
         for resource in self.resources.values():
@@ -169,7 +169,7 @@ class _Document:
             codes = {c.get("code") for c in observation["code"].get("coding", ())}
             if systems.LONG_TERM_CONDITION in codes and url not in used:
                 del self.resources[url]
-                self.ledger.removed.add(url)
+                self.revision.removed.add(url)
 
     def _copy_date(self) -> None:
         """The document's date wherever it is repeated; a date with marks is its own."""
@@ -219,7 +219,7 @@ class _Document:
     def _copy_drugs(self) -> None:
         """What stands beside the drug in a line follows what was corrected."""
         for url, request in self._of("MedicationRequest"):
-            paths = self.ledger.by_hand.get(url, [])
+            paths = self.revision.by_hand.get(url, [])
             if any(path.startswith("medicationCodeableConcept") for path in paths):
                 code = _plain_concept(request["medicationCodeableConcept"])
                 for medication in request.get("contained", ()):
@@ -259,7 +259,7 @@ class _Document:
             for one in practice["identifier"]:
                 if one.get("system") in own and rpps is not None:
                     one |= {"system": systems.PRACTICE_NAMES, "value": rpps}
-            if f"{url}#name" not in self.ledger.decided and practitioner.get("name"):
+            if f"{url}#name" not in self.revision.decided and practitioner.get("name"):
                 name = practitioner["name"][0]
                 said = " ".join([*(g for g in name.get("given", ()) if g), name.get("family", "")])
                 practice["name"] = clean(f"Cabinet de {said}")
@@ -336,7 +336,7 @@ class _Document:
     def _vouch(self) -> None:
         """The verifier in the provenance, and a provenance of what people changed by hand."""
         url, made = next(self._of("Provenance"))
-        verifiers = dict.fromkeys([d.who for d in self.ledger.decided.values()] + [self.who])
+        verifiers = dict.fromkeys([d.who for d in self.revision.decided.values()] + [self.who])
         agents = [
             {"type": concept(coding(_PARTICIPANT, "verifier")), "who": {"display": clean(name)}}
             for name in verifiers
@@ -350,7 +350,7 @@ class _Document:
         ]
         by_hand = [
             target
-            for one in self.ledger.by_hand
+            for one in self.revision.by_hand
             if (target := self._target(one, by_hand=True)) is not None
         ]
         if by_hand:
@@ -370,7 +370,7 @@ class _Document:
                     }
                     for name in dict.fromkeys(
                         d.who
-                        for d in self.ledger.decided.values()
+                        for d in self.revision.decided.values()
                         if d.action in (DecisionAction.CORRECT, DecisionAction.ADD)
                     )
                 ],
@@ -383,7 +383,7 @@ class _Document:
             return None
         resource = self.resources[url]
         kind = resource["resourceType"]
-        written = self.ledger.by_hand.get(url, [])
+        written = self.revision.by_hand.get(url, [])
         if by_hand:
             paths = [path for path in written if path]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from io import BytesIO
 
 import numpy as np
@@ -58,6 +59,30 @@ def test_bilevel_fax_stays_black_and_white_and_gets_square_pixels() -> None:
     square = BytesIO()
     fax.save(square, "TIFF", compression="group4", dpi=(204, 204))
     assert set(np.unique(decode(square.getvalue(), formats.TIFF, 1, SETTINGS).pixels)) == {0, 255}
+
+
+# A white sheet of 240 × 320 with a black bar; our HEIC library only reads.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAT9tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAA"
+    "AAAAAAAAAAAAAA5waXRtAAAAAAABAAAAImlsb2MAAAAAREAAAQABAAAAAAFjAAEAAAAAAAAAdQAAACNpaW5mAAAA"
+    "AAABAAAAFWluZmUCAAAAAAEAAGh2YzEAAAAAv2lwcnAAAAChaXBjbwAAAHVodmNDAQNwAAAAAAAAAAAAPPAA/P34"
+    "+AAADwMgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAPLoCQCEAAQAoQgEBA3AAAAMAkAAAAwAAAwA8oB4gFBZbqSSm"
+    "ubAgAAADACAAAAMAISIAAQAHRAHBcrBiQAAAABRpc3BlAAAAAAAAAPAAAAFAAAAAEHBpeGkAAAAAAwgICAAAABZp"
+    "cG1hAAAAAAAAAAEAAQOBAoMAAAB9bWRhdAAAAHEoAa8LSnlhwoaA+rKFN676xZNSj7k/K5/3st5gxq5/++ARff41"
+    "L/HoX+bvF8yYBAEpSsWlqjFqEBpB1+71+Nb/wvB2NbYvrm98zyWggHJB7pwSH15HgKeKexjn+CLgkxYHwAEphwAA"
+    "AwAv4AAAAwACwg=="
+)
+
+
+def test_heic() -> None:
+    assert formats.media_type(HEIC) == formats.HEIC
+    shown = decode(HEIC, formats.HEIC, 1, SETTINGS).pixels
+    assert shown.shape == (320, 240, 3)
+    assert shown[45, 120].max() < 40
+    assert shown[200, 120].min() > 215
+    for kept in (100, 300, len(HEIC) - 8):
+        with pytest.raises(CorruptFile):
+            decode(HEIC[:kept], formats.HEIC, 1, SETTINGS)
 
 
 def test_each_page_of_a_tiff() -> None:

@@ -83,13 +83,16 @@ def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]
         ink[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 0
     strokes = cv2.bitwise_or(cv2.medianBlur(ink, 3), _strokes(ink))
     words = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((3, 9), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(words, connectivity=8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(words, connectivity=8)
+    filled = np.bincount(parts.ravel(), weights=strokes.ravel())
     return tuple(
         Box(x=x / scale, y=y / scale, width=width / scale, height=height / scale)
-        for x, y, width, height, area in stats[1:].tolist()
+        for (x, y, width, height, _), inked in zip(
+            stats[1:].tolist(), filled[1:].tolist(), strict=True
+        )
         if _LEAST_HEIGHT <= height / _MILLIMETRE <= _MOST_HEIGHT
         and width / _MILLIMETRE >= _LEAST_WIDTH
-        and area < 0.75 * width * height
+        and inked < 0.75 * width * height
         and width < 60 * height
     )
 

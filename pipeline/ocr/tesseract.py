@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -101,21 +102,23 @@ class RawLine:
 @functools.cache
 def version(command: str) -> str:
     """The engine's version, such as `5.3.0`. Raises `SetupError` when it cannot be run."""
-    pytesseract.pytesseract.tesseract_cmd = command
     try:
-        return str(pytesseract.get_tesseract_version())
-    except (pytesseract.TesseractNotFoundError, SystemExit) as missing:
+        shown = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as missing:
         raise SetupError(
             "Tesseract est absent : installez les paquets « tesseract-ocr » et "
             "« tesseract-ocr-fra »."
         ) from missing
+    found = re.search(r"tesseract v?([\d.]+)", shown.stdout + shown.stderr)
+    return found[1] if found else "?"
 
 
 @functools.cache
 def languages(command: str) -> tuple[str, ...]:
     """The languages installed. Raises `SetupError` when the engine cannot be run."""
     version(command)
-    return tuple(sorted(pytesseract.get_languages()))
+    shown = subprocess.run([command, "--list-langs"], capture_output=True, text=True, check=True)
+    return tuple(sorted(shown.stdout.splitlines()[1:]))
 
 
 def raw_lines(grey: Pixels, dpi: float, settings: Settings) -> tuple[RawLine, ...]:
@@ -127,6 +130,7 @@ def raw_lines(grey: Pixels, dpi: float, settings: Settings) -> tuple[RawLine, ..
     # Two Tesseracts of several threads on one machine slow each other many times over.
     os.environ["OMP_THREAD_LIMIT"] = "1"
     version(settings.tesseract)
+    pytesseract.pytesseract.tesseract_cmd = settings.tesseract
     with tempfile.TemporaryDirectory(prefix="reprise-") as folder:
         path = Path(folder, "page.pgm")
         cv2.imwrite(str(path), grey)

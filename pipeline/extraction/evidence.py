@@ -444,6 +444,7 @@ def value(
     spans: Span | Sequence[Span],
     rule: str,
     *,
+    decisive: Span | None = None,
     trust: float = 1.0,
     doubts: Iterable[str] = (),
     remarks: Iterable[str] = (),
@@ -451,6 +452,8 @@ def value(
 ) -> Value[T]:
     """A value of `kind` read from `spans` by `rule`, in the state its confidence earns.
 
+    `decisive` is the part of the spans that makes the value, where the rest (a label, a unit) was
+    met in a vocabulary and so is known to be read right: then only its words' confidence counts.
     `trust` is the probability that the rule is right when the text was read right. Each of
     `doubts` (French, for the person who checks) makes the value doubtful whatever its confidence;
     `remarks` are shown beside it and change nothing. No content, or ink read with less than the
@@ -459,6 +462,8 @@ def value(
     spans = (spans,) if isinstance(spans, Span) else spans
     repairs = dict(pair for span in spans for pair in span.repaired)
     source = evidence(spans, rule + "+vocabulary" if repairs else rule)
+    if decisive is not None and decisive.words:
+        source = source.model_copy(update={"reading": decisive.reading})
     limits = thresholds()[kind]
     confidence = source.reading * trust
     reasons = [*doubts]

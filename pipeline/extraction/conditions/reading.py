@@ -76,6 +76,9 @@ def _without_echoes(conditions: Sequence[Condition]) -> Iterator[Condition]:
             yield one
 
 
+_IF = re.compile(r"(?<![a-z])(?:si|en cas d(?:e|'))\s[^.;:,]{0,40}$")
+
+
 def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:
     hits = tuple(find_problems(line.text, line.folded))
     covered: list[tuple[int, int]] = []
@@ -95,7 +98,8 @@ def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:
     for hit in hits:
         if any(begin <= hit.start and hit.end <= end for begin, end in covered):
             continue
-        if _CONDITIONAL.search(line.folded[: hit.start]) or "allerg" in line.folded:
+        before = line.folded[: hit.start]
+        if _CONDITIONAL.search(before) or _IF.search(before) or "allerg" in line.folded:
             continue
         yield _named(line, hit)
 

@@ -24,10 +24,10 @@ def document_date(lines: Sequence[TextLine], today: dt.date) -> Value[dt.date] |
     """
     candidates: list[tuple[float, DateMention]] = []
     total = max((line.number for line in lines), default=0) + 1
-    for line in lines:
+    for above, line in zip((None, *lines), lines, strict=False):
         for mention in find_dates(line, today):
             if mention.year_written:
-                score = _score(mention, line, total)
+                score = _score(mention, line, above, total)
                 if score > 0:
                     candidates.append((score, mention))
     if not candidates:
@@ -66,8 +66,10 @@ def document_date(lines: Sequence[TextLine], today: dt.date) -> Value[dt.date] |
     )
 
 
-def _score(mention: DateMention, line: TextLine, total: int) -> float:
-    what = role(mention)
+def _score(mention: DateMention, line: TextLine, above: TextLine | None, total: int) -> float:
+    # A date that opens a row may go on with the sentence above; alone on it, it stands for itself.
+    alone = not line.folded[mention.span.end :].strip(" .,")
+    what = role(mention, None if alone else above)
     if what in ("birth", "pregnancy", "next", "period_start", "period_end", "result"):
         return 0.0
     score = 3.0 if what == "document" else 1.0

@@ -353,12 +353,16 @@ _LONG_BEFORE = re.compile(
 )
 
 
-def role(mention: DateMention) -> str:
+def role(mention: DateMention, above: TextLine | None = None) -> str:
     """What the words before a date say it is: a key of `roles`, or "" where they say nothing.
+
+    Where nothing stands before it on its row, the end of the row `above` speaks for it.
 
     The longest cue wins; a bare « le » or « du » gives way to a telling word earlier on.
     """
     before = mention.span.line.folded[: mention.span.start].rsplit("\t", 1)[-1]
+    if not before.strip() and above is not None:
+        before = f"{above.folded} "
     best, length = "", 0
     for name, cues in _roles():
         match = cues.search(before)

@@ -500,12 +500,18 @@ def _patient_name(
             doubts = list(name.doubts)
     names = []
     extra = _birth_name(best.part, best.name.end)
-    if extra is None:
-        below = _below(best.part)
-        if below is not None:
-            match = _BIRTH_NAME.match(below.line.folded.lstrip(" ("))
-            if match is not None:
-                extra = _birth_name(below, 0)
+    for candidate in candidates:
+        # The birth name may stand where the name is written a second time, or right below it.
+        if extra is not None or not _compatible(candidate.name, name):
+            continue
+        extra = _birth_name(candidate.part, candidate.name.end)
+        below = _below(candidate.part)
+        if (
+            extra is None
+            and below is not None
+            and _BIRTH_NAME.match(below.line.folded.lstrip(" ("))
+        ):
+            extra = _birth_name(below, 0)
     if extra is not None and extra[0] == "used":
         names.append(_human(extra[1], "usual", name.given, [extra[2]], best.rule, best.trust, ()))
         names.append(_human(name, "official", name.given, spans, best.rule, best.trust, doubts))
@@ -1070,34 +1076,45 @@ def _letterhead(parts: Sequence[Part], home: Block | None, patient: Patient) -> 
 
 
 def _labelled_number(parts: Sequence[Part], kind: str, length: int) -> Value[str] | None:
-    for index, part in enumerate(parts):
-        for match in _patterns()[kind].finditer(part.line.folded):
-            if (
-                kind == "am"
-                and match[0] == "am"
-                and part.line.text[match.start() : match.end()] != "AM"
-            ):
-                continue
-            found = find_number(part.line.text, match.end(), length)
-            line = part.line
-            if found is None and not part.line.text[match.end() :].strip(" :.n°N"):
-                following = parts[index + 1] if index + 1 < len(parts) else None
-                if following is not None:
-                    found, line = find_number(following.line.text, 0, length), following.line
-            if found is None:
-                continue
-            doubts = found.doubts
-            if not doubts and kind == "rpps" and not luhn_is_valid(found.number):
-                doubts += (BAD_RPPS,)
-            if not doubts and kind == "finess" and not finess_is_valid(found.number):
-                doubts += (BAD_FINESS,)
-            span = line.span(found.start, found.end)
-            return value(
-                "identifier",
-                found.number,
-                span,
-                f"identity.prescriber.{kind}",
-                trust=0.99,
-                doubts=doubts,
-            )
-    return None
+    """The number after its label. Where it is written twice (a stamp, a foot), the reading that
+    passes its checks and was read best counts."""
+    found = [
+        (number, line)
+        for index, part in enumerate(parts)
+        for number, line in _numbers_after(parts, index, part, kind, length)
+    ]
+    if not found:
+        return None
+    number, line = min(
+        found,
+        key=lambda item: (len(item[0].doubts), -item[1].span(item[0].start, item[0].end).reading),
+    )
+    return value(
+        "identifier",
+        number.number,
+        line.span(number.start, number.end),
+        f"identity.prescriber.{kind}",
+        trust=0.99,
+        doubts=number.doubts,
+    )
+
+
+def _numbers_after(
+    parts: Sequence[Part], index: int, part: Part, kind: str, length: int
+) -> Iterator[tuple[Number, TextLine]]:
+    for match in _patterns()[kind].finditer(part.line.folded):
+        if match[0] == "am" and part.line.text[match.start() : match.end()] != "AM":
+            continue
+        found, line = find_number(part.line.text, match.end(), length), part.line
+        if found is None and not part.line.text[match.end() :].strip(" :.n°N"):
+            following = parts[index + 1] if index + 1 < len(parts) else None
+            if following is not None:
+                found, line = find_number(following.line.text, 0, length), following.line
+        if found is None:
+            continue
+        doubts = found.doubts
+        if not doubts and kind == "rpps" and not luhn_is_valid(found.number):
+            doubts += (BAD_RPPS,)
+        if not doubts and kind == "finess" and not finess_is_valid(found.number):
+            doubts += (BAD_FINESS,)
+        yield replace(found, doubts=doubts), line

@@ -855,8 +855,12 @@ def _obstetric_number(written: str) -> int:
 
 
 def _obstetric(folded: str) -> Iterator[Found]:
-    # A letter O for the zero of "G1P0".
-    folded = re.sub(r"(?<=[gp])o(?![a-z])", "0", folded)
+    # Letters for the digits of "G1P0".
+    mended = re.sub(r"(?<![a-z])g\s?[il|](?=\s?,?\s?p\s?[\doil|])", "g1", folded)
+    mended = re.sub(r"(?<=[g\d])(\s?,?\s?)p\s?o(?![a-z])", r"\1p0", mended)
+    mended = re.sub(r"(?<=g\d)(\s?,?\s?)p\s?[il|](?![a-z])", r"\1p1", mended)
+    if len(mended) == len(folded):
+        folded = mended
     for pattern in _OBSTETRIC:
         for match in pattern.finditer(folded):
             for key, group in (("gravidity", "g"), ("parity", "p")):
@@ -1122,6 +1126,7 @@ def _measurement(
                     cast(Quantity, part.content),
                     whole,
                     rule,
+                    decisive=line.span(found.start, found.end),
                     doubts=part.doubts,
                 ),
             )
@@ -1135,6 +1140,7 @@ def _measurement(
             trend=trend,
             date=date,
         )
+    decisive = line.span(found.start, found.end)
     content = found.content
     read: Value[Quantity] | Value[Range] | Value[str] | Value[dt.date]
     if isinstance(content, DateMention):
@@ -1142,13 +1148,13 @@ def _measurement(
         doubts = found.doubts
         if day is not None and not content.year_written:
             doubts += ("Année absente : déduite de la date du document.",)
-        read = value("measurement", day, (whole,), rule, doubts=doubts)
+        read = value("measurement", day, (whole,), rule, decisive=decisive, doubts=doubts)
     elif isinstance(content, Range):
-        read = value("measurement", content, (whole,), rule, doubts=found.doubts)
+        read = value("measurement", content, (whole,), rule, decisive=decisive, doubts=found.doubts)
     elif isinstance(content, Quantity):
-        read = value("measurement", content, whole, rule, doubts=found.doubts)
+        read = value("measurement", content, whole, rule, decisive=decisive, doubts=found.doubts)
     else:
-        read = value("measurement", content, whole, rule, doubts=found.doubts)
+        read = value("measurement", content, whole, rule, decisive=decisive, doubts=found.doubts)
     return Measurement(
         key=entry.key,
         code=entry.code,

@@ -77,6 +77,11 @@ def _inline() -> tuple[re.Pattern[str], dict[str, str]]:
 _BULLET = re.compile(r"\s*(?:[-•*·–>▪●◦]|\d{1,2}\s?[.)/]\s|[oO]\s)")
 
 
+_EXPECTS_NUMBER = re.compile(
+    r"(?:[:=]|\b(?:fr|fc|pouls|ta|pa|poids|taille|imc|spo2|sat|eva|hu|crp|hb|de|a|du|le|et))\s*$"
+)
+
+
 def flowed(rows: Sequence[TextLine]) -> tuple[TextLine, ...]:
     """Rows as they are meant to be read: wrapped ones joined, and cut where a title stands inside.
 
@@ -101,7 +106,10 @@ def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
         return False
     if "\t" in row.text or "\t" in following.text or row.struck or following.struck:
         return False
-    if _BULLET.match(following.text) or find_title(following) is not None:
+    if find_title(following) is not None:
+        return False
+    # « ... FR » / « 21. Auscultation ... »: after a label a number is no bullet.
+    if _BULLET.match(following.text) and not _EXPECTS_NUMBER.search(row.folded):
         return False
     height = min(row.level.height, following.level.height)
     if following.level.y - row.level.bottom > 1.3 * height:

@@ -57,6 +57,9 @@ DASK = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
     "distributed.worker.daemon": False,
+    # Dask's own sampling of workers costs more than it tells here.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "30s",
     "distributed.admin.tick.limit": "60s",
     "distributed.comm.timeouts.connect": "60s",
     # Dask always opens a status port; with no routes it has nothing to tell anyone.
@@ -189,7 +192,7 @@ def draft_path(out: Path, document_id: str) -> Path:
 
 
 def preview_path(out: Path, sha256: str, number: int) -> Path:
-    return out / "pages" / sha256[:2] / f"{sha256}-{number}.webp"
+    return out / "pages" / sha256[:2] / f"{sha256}-{number}.jpg"
 
 
 # --- taking in --------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def render(summary: Summary, preview: Callable[[str, int], Path]) -> str:
         path = preview(sha256, number)
         if not path.is_file():
             return ""
-        return "data:image/webp;base64," + base64.b64encode(path.read_bytes()).decode()
+        return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
 
     environment = Environment(
         loader=PackageLoader("pipeline.reporting", "."),

@@ -108,7 +108,7 @@ def score_lines(lines: Iterable[Truth], settings: Settings) -> Score:
 
 def load(path: Path) -> list[Truth]:
     """The annotated lines of a JSON-lines file."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
 
 
 def _score_line(

@@ -33,7 +33,7 @@ _STATE: Final = re.compile(
     r"|(?:chlorhydrate|maleate|fumarate|sulfate|tartrate|besilate|mesilate|citrate|succinate"
     r"|bromhydrate|acetate|phosphate|arginine|erbumine|tosilate|valerate|dipropionate|propionate"
     r"|furoate|hydrogenotartrate|hydrogenosulfate|trometamol|oxalate|nitrate|lactate) (?:de|d)$"
-    r"|tert butylamine|medoxomil|cilexetil|axetil|proxetil|etexilate)\b"
+    r"|tert butylamine|arginine|erbumine|medoxomil|cilexetil|axetil|proxetil|etexilate)\b"
 )
 _ELEMENTS: Final = frozenset(
     [

@@ -323,12 +323,14 @@ class _Reader:
             case Site():
                 self.step.site = element.name
                 self.step.route = self.step.route or element.route
-        if isinstance(element, Strong) and self.strength_is(element):
+        if isinstance(element, Strong | Amount) and self.strength_is(element):
             return
         self.step.covers(element)
 
     def strength_is(self, element: Element) -> bool:
-        return self.strength is not None and self.strength.start == element.start
+        """Whether an element only gives the strength, which is no part of the dosage."""
+        counted = isinstance(element, Amount) and bool(element.strength)
+        return not counted and self.strength is not None and self.strength.start == element.start
 
     def about_medicine(self, element: Element) -> bool:
         """Takes what concerns the medicine or its supply, not a step of its use."""

@@ -37,6 +37,7 @@ from pipeline.model import (
     ZoneKind,
 )
 from pipeline.terminology import Entry, Product, Terminology
+from pipeline.terminology import lexicon as terminology_lexicon
 from pipeline.terminology.names import fold_name
 from pipeline.terminology.strengths import Strengths, base
 
@@ -98,6 +99,11 @@ def read_medications(
     _share_common(items)
     medications = [_medication(item, terminology) for item in items]
     return _without_repeats(medications, items)
+
+
+def lexicon(settings: Settings) -> tuple[str, ...]:
+    """Words that prescriptions are made of: names of medicines, then words of dosage."""
+    return tuple(dict.fromkeys([*terminology_lexicon(settings), *vocabulary().written]))
 
 
 # --- finding the lines ------------------------------------------------------------------------

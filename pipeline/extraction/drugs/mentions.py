@@ -106,8 +106,13 @@ def exact_mentions(line: TextLine, terminology: Terminology) -> tuple[Mention, .
 def _longest(
     line: TextLine, row: Sequence[Word], place: int, terminology: Terminology
 ) -> tuple[Mention | None, int]:
-    if row[place].text not in terminology.first_words:
-        return None, 0
+    first = row[place]
+    if first.text not in terminology.first_words:
+        joined = terminology.squashed(first.text) if len(first.text) > 4 else ()
+        if not joined:
+            return None, 0
+        text = line.text[first.start : first.end]
+        return Mention(first.start, first.end, text, Match.EXACT, 1.0, _preferred(joined)), 1
     best: tuple[Mention | None, int] = (None, 0)
     key = ""
     for size in range(1, min(7, len(row) - place) + 1):
@@ -166,7 +171,7 @@ def _combined(line: TextLine, found: Sequence[Mention], terminology: Terminology
                     entries = terminology.at("/".join(order))
                     if entries:
                         break
-            if not entries:
+            if not entries and "/" not in line.folded[last.end : mention.start]:
                 result.append(mention)
                 continue
             result[-1] = replace(

@@ -242,6 +242,9 @@ def _observation(node: Node) -> Broken:
     for part in (content, *components):
         for code in _codes(part.get("code"), systems.LOINC):
             yield from _vital_unit(code, part)
+    claimed = content.get("meta", {}).get("profile", ())
+    if systems.BODY_MASS_INDEX in vital and claimed and value is None:
+        yield "bmi", "a body mass index that claims its profile without a value"
     if systems.BLOOD_PRESSURE in vital:
         yield from _blood_pressure(content, components, value)
 

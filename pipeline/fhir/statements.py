@@ -173,24 +173,23 @@ def allergy(paper: Paper, read: Allergy, key: str) -> Json:
 
 def observation(paper: Paper, read: Measurement, key: str) -> Json:
     """A measurement; a vital sign claims its R4 and FR Core profiles."""
-    when = effective(paper, read.date)
+    measured = {**effective(paper, read.date), **_measured(paper, read)}
     code = _measured_code(read.code)
     category: Json = {}
-    if vital_sign_profiles(code, when):
+    if any(one["code"] in systems.VITAL_SIGNS for one in code.get("coding", ())):
         kind = coding(f"{systems.TERMINOLOGY}/observation-category", "vital-signs", "Vital Signs")
         category = {"category": [concept(kind)]}
     resource: Json = {
         "resourceType": "Observation",
-        **machine_read(*vital_sign_profiles(code, when)),
+        **machine_read(*vital_sign_profiles(code, measured)),
         "identifier": [paper.identifier(key)],
         "status": "preliminary",
         **category,
         "code": code,
         **paper.subject(),
         **paper.encounter(),
-        **when,
+        **measured,
         **paper.by("performer", many=True),
-        **_measured(paper, read),
     }
     if components := _components(paper, read):
         resource["component"] = components
@@ -213,10 +212,12 @@ def vital_sign_profiles(code: Json, observation: Json) -> list[str]:
     """Profiles that an Observation of `code` can claim; none when it is no vital sign.
 
     The R4 profiles' vs-1 is false for anything but a dateTime in the validators at hand, so
-    that an undated vital sign claims FR Core's alone.
+    that an undated vital sign claims FR Core's alone. The body mass index's want a value.
     """
     for one in code.get("coding", ()):
         if one.get("system") == systems.LOINC and one.get("code") in systems.VITAL_SIGNS:
+            if one["code"] == systems.BODY_MASS_INDEX and "valueQuantity" not in observation:
+                return []
             base, french = systems.VITAL_SIGNS[one["code"]]
             profiles = [f"{systems.FR_CORE}/fr-core-observation-{french}"]
             if "effectiveDateTime" in observation:

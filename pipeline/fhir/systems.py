@@ -129,6 +129,7 @@ VITAL_SIGNS: Final = MappingProxyType(
     }
 )
 BLOOD_PRESSURE: Final = "85354-9"
+BODY_MASS_INDEX: Final = "39156-5"
 SYSTOLIC: Final = "8480-6"
 DIASTOLIC: Final = "8462-4"
 

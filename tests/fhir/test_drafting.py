@@ -299,6 +299,15 @@ def test_a_blood_pressure_has_both_components_even_when_one_is_missing() -> None
     assert resource["component"][1]["dataAbsentReason"]["coding"][0]["code"] == "unknown"
 
 
+def test_an_unread_body_mass_index_claims_no_profile_that_wants_a_value() -> None:
+    value: Value[Quantity] = reader().read(qty("24", "kg/m²", "kg/m2"), "?", state=State.UNREAD)
+    row = next(row for row in MEASUREMENTS if row[0] == "bmi")
+    unread = measurement(reader(), row).model_copy(update={"value": value})
+    (resource,) = of(made(measurements=(unread,)), "Observation")
+    assert "profile" not in resource["meta"]
+    assert resource["category"][0]["coding"][0]["code"] == "vital-signs"
+
+
 def test_a_height_in_metres_is_sent_in_centimetres() -> None:
     height = next(row for row in MEASUREMENTS if row[0] == "height")
     (resource,) = of(made(measurements=(measurement(reader(), height),)), "Observation")

@@ -73,7 +73,8 @@ def reconcile(
     try:
         held = _read_back(client, receipts)
         for reference, query in searches.items():
-            count = len(client.search(f"{query}&_elements=id"))
+            page = client.repeat("GET", f"{query}&_summary=count").resource or {}
+            count = int(page.get("total", len(page.get("entry", ()))))
             if count != 1:
                 doubles.append(Double(reference=reference, count=count))
     except ServerProblem as problem:

@@ -121,7 +121,8 @@ class FhirServer:
         if method == "GET":
             found = self._search(place, parts.query)
             entries = [{"resource": one, "search": {"mode": "match"}} for one in found]
-            return 200, {}, {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+            page = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
+            return 200, {}, page if "_summary=count" in parts.query else page | {"entry": entries}
         if method == "POST":
             assert body is not None
             status, resource = self._create(place, body, headers.get("if-none-exist"))

@@ -147,16 +147,18 @@ def _labelled(extraction: Extraction) -> Iterator[tuple[str, Value[Any] | None]]
 
 
 def _medication(medication: Medication) -> Iterator[tuple[str, Value[Any] | None]]:
+    """Values of one line, each under its drug: flagged ones are shown away from the others."""
     yield "Médicament", medication.drug
-    yield "Dosage", medication.strength
-    yield "Forme", medication.form
-    yield "Posologie", medication.dosage
-    yield "Durée", medication.supply_duration
-    yield "À délivrer", medication.dispense_quantity
-    yield "Délivrance tous les", medication.dispense_interval
-    yield "Renouvellements", medication.repeats
-    yield "Substitution", medication.substitution
-    yield "ALD", medication.ald
+    drug = medication.drug.value.text if medication.drug.value else "médicament illisible"
+    yield f"Dosage ({drug})", medication.strength
+    yield f"Forme ({drug})", medication.form
+    yield f"Posologie ({drug})", medication.dosage
+    yield f"Durée ({drug})", medication.supply_duration
+    yield f"À délivrer ({drug})", medication.dispense_quantity
+    yield f"Délivrance tous les ({drug})", medication.dispense_interval
+    yield f"Renouvellements ({drug})", medication.repeats
+    yield f"Substitution ({drug})", medication.substitution
+    yield f"ALD ({drug})", medication.ald
 
 
 def _measurement(measurement: Measurement) -> Iterator[tuple[str, Value[Any] | None]]:

@@ -101,7 +101,7 @@ def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:
         before = line.folded[: hit.start]
         if _CONDITIONAL.search(before) or _IF.search(before) or "allerg" in line.folded:
             continue
-        yield _named(line, hit)
+        yield _named(line, hit, lists)
 
 
 def _items(line: TextLine, start: int) -> Iterator[tuple[int, int]]:
@@ -189,9 +189,9 @@ def _code(hits: Sequence[Hit], begin: int, end: int) -> Hit | None:
     return longest if (longest.end - longest.start) >= 0.5 * (end - begin) else None
 
 
-def _named(line: TextLine, hit: Hit) -> Condition:
+def _named(line: TextLine, hit: Hit, listed: bool) -> Condition:
     qualified: Qualified = qualify(line.folded, hit.start, hit.end)
-    role = _ROLES.get(line.section, ConditionRole.PROBLEM)
+    role = _ROLES.get(line.section, ConditionRole.PROBLEM) if listed else ConditionRole.PROBLEM
     if qualified.family:
         role = ConditionRole.FAMILY
     elif qualified.past and role is ConditionRole.PROBLEM:

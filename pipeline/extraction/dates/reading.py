@@ -107,10 +107,9 @@ SWAPPED = "Ordre jour/mois incertain."
 WEEKDAY = "Le jour de la semaine ne correspond pas à la date."
 SEPARATORS = "Séparateurs de la date mal lus."
 
-_SEP = r"\s?[/.\-–,]\s?"
 _NUMERIC = re.compile(
-    rf"(?<![0-9A-Za-z/.,+-])(?P<d>{DIGIT}{{1,2}}){_SEP}(?P<m>{DIGIT}{{1,2}}){_SEP}"
-    rf"(?P<y>{DIGIT}{{4}}|{DIGIT}{{2}})(?![0-9A-Za-z/]|[.,]\d)"
+    rf"(?<![0-9A-Za-z/.,+-])(?P<d>{DIGIT}{{1,2}})\s?(?P<s>[/.\-–,])\s?(?P<m>{DIGIT}{{1,2}})"
+    rf"\s?(?P=s)\s?(?P<y>{DIGIT}{{4}}|{DIGIT}{{2}})(?![0-9A-Za-z/]|[.,]\d)"
 )
 _SPACED = re.compile(r"(?<![0-9/.,-])(?P<d>\d{2})\s(?P<m>\d{2})\s(?P<y>(?:19|20)\d{2})(?![0-9/])")
 _ISO = re.compile(r"(?<![0-9/.-])(?P<y>(?:19|20)\d{2})[-/.](?P<m>\d{2})[-/.](?P<d>\d{2})(?![0-9/])")
@@ -197,7 +196,7 @@ def _numeric(
         return
     if sum(not character.isdigit() for part in written for character in part) > 3:
         return
-    clean = {name: part.translate(_DIGITS) for name, part in parts.items() if part}
+    clean = {name: parts[name].translate(_DIGITS) for name in "dmy" if parts.get(name)}
     if any(clean[name] != parts[name] for name in clean):
         doubts += (REPAIRED,)
     day, month = int(clean["d"]), int(clean["m"])

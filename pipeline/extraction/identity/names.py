@@ -117,7 +117,10 @@ def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
             if not (after_particle or capital_inside):
                 break
         if word.text.islower() and word.is_particle and not _leads_on(text, match.end(), end):
-            break
+            # « Marques do brito »: after a foreign particle the name may go on in small letters.
+            foreign = folded in vocabulary()["names"]["foreign_particles"]
+            if not (foreign and re.compile(r" [a-z]{3,}").match(fold(text), match.end())):
+                break
         if ":" in text[match.end() : match.end() + 2]:
             # A label begins here.
             break

@@ -627,7 +627,7 @@ def _read_date(entry: Entry, place: Place) -> Iterator[Found]:
 
 
 _SIGN = re.compile(
-    r"(?P<plus>\+{1,4}|(?:\+\s){1,3}\+)(?![\d\w])|(?P<zero>(?:0|o|ø|-)(?![\w/+]|[.,]\d|\s?[-+]))|"
+    r"(?P<plus>\+{1,4}|(?:\+\s){1,3}\+)(?![\d\w])|(?P<zero>(?:0|o|ø|-)(?![\w/+-]|[.,]\d|\s[-+]\s?\d))|"
     r"(?P<none>neg(?:atif|ative|atifs|atives)?s?\b\.?|absente?s?\b|absence\b|aucune?\b|nulle?\b|"
     r"non percus?\b|non\b|ras\b)|"
     r"(?P<trace>traces?\b)|(?P<cross>(?:(?P<count>une|un|deux|trois|quatre|[1-4])\s?croix))|"

@@ -27,12 +27,12 @@ def _kinds() -> tuple[tuple[OrderKind, re.Pattern[str]], ...]:
     )
 
 
-def order_kind(folded: str) -> OrderKind | None:
-    """The kind of what `folded` asks for, by the earliest word that names one."""
+def order_kind(folded: str) -> tuple[int, OrderKind] | None:
+    """Where the earliest word stands that names something to ask for, and of which kind it is."""
     found = [
         (match.start(), kind) for kind, pattern in _kinds() if (match := pattern.search(folded))
     ]
-    return min(found, key=lambda item: item[0])[1] if found else None
+    return min(found, key=lambda item: item[0]) if found else None
 
 
 _LEAD = re.compile(
@@ -116,7 +116,8 @@ def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | 
     body = folded[begin:end]
     if not any(character.isalpha() for character in body) or len(body) > 160:
         return None
-    found = order_kind(body)
+    named = order_kind(body)
+    at, found = named if named is not None else (0, None)
     if found is None:
         listed = request and line.section in ("orders", "") and re.match(r"\s*[-•*·–]", line.text)
         if not listed:
@@ -129,11 +130,8 @@ def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | 
         )
         if not (in_plan or asks) or _RESULT.search(body):
             return None
-        if qualify(folded, begin, end).certainty is Certainty.NEGATED:
+        if qualify(folded, begin + at, end).certainty is Certainty.NEGATED:
             return None
-    if found is OrderKind.REFERRAL and request and not asks:
-        found = OrderKind.REFERRAL
-    # The row may be long prose around the order: then the order is what stands after the verb.
     span = line.span(begin, end)
     return Order(
         kind=found, text=value("order", span.text, span, f"orders.{found.value}", trust=0.96)

@@ -1,0 +1,182 @@
+"""Patient and prescriber told apart, with names in their French shapes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.extraction.evidence import TextLine
+from pipeline.extraction.identity.identifiers import nir_key
+from pipeline.extraction.identity.names import name_words, parse_name
+from pipeline.extraction.identity.reading import read_patient, read_prescriber
+from pipeline.model import Patient, Sex, State
+
+Rows = Callable[[str], tuple[TextLine, ...]]
+TODAY = dt.date(2026, 11, 23)
+DAY = dt.date(2026, 11, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "family", "given"),
+    [
+        ("MARTIN Sophie", "MARTIN", ("Sophie",)),
+        ("Sophie MARTIN", "MARTIN", ("Sophie",)),
+        ("DE LA FONTAINE Rémi", "DE LA FONTAINE", ("Rémi",)),
+        ("Anne-Sophie LE GOFF", "LE GOFF", ("Anne-Sophie",)),
+        ("NGUYEN VAN Zoé Marie", "NGUYEN VAN", ("Zoé", "Marie")),
+        ("Jean-Baptiste D'HERVÉ", "D'HERVÉ", ("Jean-Baptiste",)),
+        ("MARTIN-DUPONT Marie-Claire", "MARTIN-DUPONT", ("Marie-Claire",)),
+        ("Dany Deguette", "Deguette", ("Dany",)),
+        ("Guillaume De Brissac", "De Brissac", ("Guillaume",)),
+        ("Chahinez Marques do brito, 84 ans", "Marques do brito", ("Chahinez",)),
+        ("DURAND SOPHIE", "DURAND", ("SOPHIE",)),
+        ("MARTlN Sophie", "MARTIN", ("Sophie",)),
+    ],
+)
+def test_family_and_given_names(text: str, family: str, given: tuple[str, ...]) -> None:
+    parsed = parse_name(name_words(text, 0), family_first=False)
+    assert parsed is not None
+    assert (parsed.family, parsed.given) == (family, given)
+
+
+def test_an_order_that_nothing_tells_is_doubted() -> None:
+    parsed = parse_name(name_words("XARDEL QUIBEUF", 0), family_first=True)
+    assert parsed is not None
+    assert parsed.doubts
+
+
+def _patient(rows: Rows, text: str) -> Patient:
+    return read_patient(rows(text), DAY, TODAY)
+
+
+LETTERHEAD = """Docteur Valérie ROUSSEL                 12 rue des Tilleuls
+Médecine générale                        01999 Valbourg
+RPPS : 10999174559                       Tél. 01 99 00 12 34
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "family", "given", "birth"),
+    [
+        ("Mme MARTIN Sophie née DURAND\nNée le 12/03/1988", "MARTIN", ("Sophie",), "DURAND"),
+        ("MARTIN Sophie (née LE GOFF)\nnée le 12/03/1988", "MARTIN", ("Sophie",), "LE GOFF"),
+        ("Patient : M. BERNARD Paul\nDDN 12/03/1988", "BERNARD", ("Paul",), None),
+        ("Nom : LE GOFF\nPrénom : Anne\nNée KERVEL", "LE GOFF", ("Anne",), "KERVEL"),
+        ("Nom BEN AMAR\nPrénom Paul\nné le 29 avril 1956", "BEN AMAR", ("Paul",), None),
+        ("Concerne : Mme Chloé OLLIVIER\nNée le 02/06/1991", "OLLIVIER", ("Chloé",), None),
+        ("Nom de naissance : DUPONT\nPrénoms : Marie Anne", "DUPONT", ("Marie", "Anne"), "DUPONT"),
+        ("BOYER Inès, née le 26/04/2000", "BOYER", ("Inès",), None),
+    ],
+)
+def test_the_patient_has_names(
+    rows: Rows, text: str, family: str, given: tuple[str, ...], birth: str | None
+) -> None:
+    patient = _patient(rows, LETTERHEAD + text)
+    first = patient.names[0].value
+    assert first is not None
+    assert (first.family, first.given) == (family, given)
+    official = [n.value for n in patient.names if n.value and n.value.use == "official"]
+    assert [name.family for name in official] == ([birth] if birth else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "sex"),
+    [
+        ("Mme MARTIN Sophie", Sex.FEMALE),
+        ("M. BERNARD Paul", Sex.MALE),
+        ("Nom : BERNARD\nPrénom : Camille\nSexe : F", Sex.FEMALE),
+        ("BERNARD Camille, né le 02/06/1991", Sex.MALE),
+    ],
+)
+def test_sex_from_civility_field_or_agreement(rows: Rows, text: str, sex: Sex) -> None:
+    found = _patient(rows, LETTERHEAD + text).sex
+    assert found is not None
+    assert found.value is sex
+
+
+def test_birth_date_age_and_number_check_one_another(rows: Rows) -> None:
+    body = "2880375915123"
+    nir = f"{body}{nir_key(body):02d}"
+    good = _patient(rows, f"Mme MARTIN Sophie\nNée le 12/03/1988 (38 ans)\nNIR : {nir}")
+    assert good.birth_date is not None
+    assert good.birth_date.state is State.SURE
+    assert good.nir is not None
+    assert good.nir.state is State.SURE
+    bad = _patient(rows, f"M. MARTIN Paul\nNé le 12/03/1978 (38 ans)\nNIR : {nir}")
+    assert bad.birth_date is not None
+    assert bad.birth_date.state is State.DOUBTFUL
+    assert bad.nir is not None
+    assert bad.nir.state is State.DOUBTFUL
+    assert bad.sex is not None
+    assert bad.sex.state is State.DOUBTFUL
+
+
+def test_a_number_broken_over_two_rows_is_whole(rows: Rows) -> None:
+    body = "2930989929088"
+    key = f"{nir_key(body):02d}"
+    patient = _patient(
+        rows, f"Mme LAMBERT Thérèse\nN° Sécurité sociale : 2 93 09 89 929\n088 {key}"
+    )
+    assert patient.nir is not None
+    assert patient.nir.value == body + key
+
+
+def test_the_prescriber_is_not_the_patient(rows: Rows) -> None:
+    lines = rows(LETTERHEAD + "Mme MARTIN Sophie\nnée le 12/03/1988\n\nDr Valérie Roussel")
+    patient = read_patient(lines, DAY, TODAY)
+    prescriber = read_prescriber(lines, patient)
+    assert prescriber.name is not None
+    assert prescriber.name.value is not None
+    assert prescriber.name.value.family.upper() == "ROUSSEL"
+    assert prescriber.name.value.given == ("Valérie",)
+    assert prescriber.speciality is not None
+    assert prescriber.speciality.value == "médecine générale"
+    assert prescriber.rpps is not None
+    assert prescriber.rpps.value == "10999174559"
+    assert prescriber.phone is not None
+    assert prescriber.phone.value == "01 99 00 12 34"
+    assert prescriber.address is not None
+    assert prescriber.address.value == "12 rue des Tilleuls, 01999 Valbourg"
+    assert patient.phone is None
+
+
+def test_a_midwife_needs_no_title(rows: Rows) -> None:
+    lines = rows("Cabinet du Lavoir\nClaire DELAUNAY\nSage-femme libérale\n\nMme ROY Zoé")
+    prescriber = read_prescriber(lines, read_patient(lines, DAY, TODAY))
+    assert prescriber.name is not None
+    assert prescriber.name.value is not None
+    assert prescriber.name.value.family == "DELAUNAY"
+    assert prescriber.speciality is not None
+    assert prescriber.speciality.value == "sage-femme"
+
+
+def test_another_doctor_is_not_the_writer(rows: Rows) -> None:
+    lines = rows("Médecin traitant : Dr Paul DURAND\nVu ce jour\n\nDr Anne MOREL")
+    prescriber = read_prescriber(lines, Patient())
+    assert prescriber.name is not None
+    assert prescriber.name.value is not None
+    assert prescriber.name.value.family == "MOREL"
+
+
+@pytest.mark.parametrize("number", ["10999174558", "1099917455"])
+def test_a_number_that_fails_its_check_is_doubted(rows: Rows, number: str) -> None:
+    prescriber = read_prescriber(rows(f"Dr Anne MOREL\nRPPS {number}"), Patient())
+    assert prescriber.rpps is not None
+    assert prescriber.rpps.state is State.DOUBTFUL
+
+
+def test_where_the_same_number_stands_twice_the_one_that_passes_counts(rows: Rows) -> None:
+    text = "Dr Anne MOREL\nRPPS 109991745591\n\n\nDr Anne MOREL\nRPPS 10999174559"
+    prescriber = read_prescriber(rows(text), Patient())
+    assert prescriber.rpps is not None
+    assert prescriber.rpps.value == "10999174559"
+
+
+def test_nothing_about_anybody_invents_nobody(rows: Rows) -> None:
+    lines = rows("TA 13/8\nRevoir dans 2 semaines")
+    patient = read_patient(lines, DAY, TODAY)
+    assert patient == Patient()
+    assert read_prescriber(lines, patient).name is None

@@ -1,0 +1,254 @@
+"""Sections, problems, allergies, orders, certificates, next visits and kinds of paper."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.extraction.conditions.qualifiers import qualify
+from pipeline.extraction.evidence import TextLine
+from pipeline.extraction.sections.reading import find_title, flowed, in_sections
+from pipeline.model import (
+    Certainty,
+    ConditionRole,
+    DocumentKind,
+    Extraction,
+    OrderKind,
+    State,
+)
+
+Rows = Callable[[str], tuple[TextLine, ...]]
+Extracted = Callable[[str], Extraction]
+HEAD = (
+    "Dr Anne MOREL\nMédecine générale\n\nLyon, le 12/11/2026\n\nMme ROY Zoé, née le 12/03/1988\n\n"
+)
+
+
+# --- sections -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "section"),
+    [
+        ("ATCD : HTA", "history"),
+        ("Antécédents familiaux :", "family"),
+        ("Motif de consultation : toux", "reason"),
+        ("- Allergies : pénicilline", "allergies"),
+        ("À l'examen :", "examination"),
+        ("Au total : angine", "conclusion"),
+        ("CAT :", "plan"),
+        ("Traitement en cours", "treatment"),
+        ("Renseignements cliniques dyslipidémie", "information"),
+    ],
+)
+def test_a_title_opens_its_section(rows: Rows, text: str, section: str) -> None:
+    title = find_title(rows(text)[0])
+    assert title is not None
+    assert title.section == section
+
+
+def test_titles_inside_a_paragraph_cut_it(rows: Rows) -> None:
+    text = "Motif : toux. Antécédents : HTA, asthme. Examen clinique : TA 13/8. CAT : repos"
+    pieces = flowed(in_sections(rows(text), frozenset()))
+    assert [piece.section for piece in pieces] == ["reason", "history", "examination", "plan"]
+
+
+def test_a_wrapped_row_goes_on_in_the_next(rows: Rows) -> None:
+    text = "ATCD : fracture du poignet, césarienne, diabète de type\n2, migraine ancienne\nTA 13/8"
+    pieces = flowed(in_sections(rows(text), frozenset()))
+    assert pieces[0].text.endswith("diabète de type 2, migraine ancienne")
+    boxes = pieces[0].span().boxes
+    assert len(boxes) == 2
+    assert boxes[0].y != boxes[1].y
+
+
+# --- problems -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "term", "certainty"),
+    [
+        ("pas de fièvre", "fièvre", Certainty.NEGATED),
+        ("absence de dyspnée", "dyspnée", Certainty.NEGATED),
+        ("sans toux", "toux", Certainty.NEGATED),
+        ("pas de fièvre, toux, ni dyspnée", "toux", Certainty.NEGATED),
+        ("pas de souffle, légers œdèmes", "œdèmes", Certainty.CONFIRMED),
+        ("VIH : négatif", "VIH", Certainty.NEGATED),
+        ("suspicion de phlébite", "phlébite", Certainty.HYPOTHESIS),
+        ("pneumopathie ?", "pneumopathie", Certainty.HYPOTHESIS),
+        ("embolie pulmonaire à éliminer", "embolie pulmonaire", Certainty.HYPOTHESIS),
+        ("angine", "angine", Certainty.CONFIRMED),
+        ("pas de fièvre mais une toux", "toux", Certainty.CONFIRMED),
+    ],
+)
+def test_what_the_words_around_make_of_a_problem(
+    rows: Rows, text: str, term: str, certainty: Certainty
+) -> None:
+    line = rows(text)[0]
+    start = line.text.index(term)
+    assert qualify(line.folded, start, start + len(term)).certainty is certainty
+
+
+def test_the_familys_problems_are_the_familys(rows: Rows) -> None:
+    line = rows("HTA chez la mère")[0]
+    assert qualify(line.folded, 0, 3).family
+    line = rows("père : infarctus")[0]
+    assert qualify(line.folded, 7, 16).family
+
+
+def test_problems_of_a_note(extracted: Extracted) -> None:
+    found = extracted(
+        HEAD + "Motif : toux\nATCD : HTA, diabète de type 2, appendicectomie en 1999\n"
+        "Antécédents familiaux : cancer du sein\nPas de fièvre\n"
+        "Conclusion : suspicion de pneumopathie\nDOLIPRANE 1 g si douleur ou fièvre\n"
+    )
+    said = {
+        (one.text.value, one.code.code if one.code else None, one.certainty, one.role)
+        for one in found.conditions
+    }
+    assert said == {
+        ("toux", "R05", Certainty.CONFIRMED, ConditionRole.REASON),
+        ("HTA", "I10", Certainty.CONFIRMED, ConditionRole.HISTORY),
+        ("diabète de type 2", "E11.9", Certainty.CONFIRMED, ConditionRole.HISTORY),
+        ("appendicectomie en 1999", "Z90.4", Certainty.CONFIRMED, ConditionRole.HISTORY),
+        ("cancer du sein", "C50.9", Certainty.CONFIRMED, ConditionRole.FAMILY),
+        ("fièvre", "R50.9", Certainty.NEGATED, ConditionRole.PROBLEM),
+        ("pneumopathie", "J18.9", Certainty.HYPOTHESIS, ConditionRole.DIAGNOSIS),
+    }
+
+
+# --- allergies ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Allergies : pénicilline (urticaire)", [("pénicilline", "allergy", "urticaire")]),
+        ("Allergique à l'iode", [("iode", "allergy", "")]),
+        ("Allergie à la pénicilline et aux acariens", [("pénicilline", "allergy", ""),
+                                                       ("acariens", "allergy", "")]),
+        ("intolérance à la codéine", [("codéine", "intolerance", "")]),
+        ("Allergies : œdème de Quincke sous PYOSTACINE", [("PYOSTACINE", "allergy",
+                                                           "œdème de Quincke")]),
+        ("Devant l'allergie à l'azithromycine, traitement par C3G", [("azithromycine", "allergy",
+                                                                      "")]),
+    ],
+)  # fmt: skip
+def test_allergies(extracted: Extracted, text: str, expected: list[tuple[str, str, str]]) -> None:
+    found = extracted(HEAD + text)
+    assert [(one.text.value, one.kind, one.reaction) for one in found.allergies] == expected
+    assert not any(one.none_known for one in found.allergies)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Pas d'allergie connue", "Allergies : aucune connue", "Allergies : 0", "Allergie : non",
+     "Aucun antécédent allergique rapporté", "Allergies\nNéant"],
+)  # fmt: skip
+def test_none_known_is_said_explicitly(extracted: Extracted, text: str) -> None:
+    (one,) = extracted(HEAD + text).allergies
+    assert one.none_known
+
+
+def test_asthma_without_allergy_is_no_statement_about_allergies(extracted: Extracted) -> None:
+    assert extracted(HEAD + "ATCD : asthme sévère, non allergique").allergies == ()
+
+
+# --- orders ---------------------------------------------------------------------------------
+
+
+def test_orders_of_a_request(extracted: Extracted) -> None:
+    found = extracted(
+        HEAD + "DEMANDE D'EXAMENS\nFaire pratiquer :\n- NFS, plaquettes\n- TSH\n"
+        "- Radiographie du genou droit\n- 10 séances de kinésithérapie\n"
+        "- Pansements par IDE à domicile\nRenseignements cliniques : lombalgie\n"
+    )
+    assert found.kind.value is DocumentKind.TEST_REQUEST
+    assert [(one.kind, one.text.value) for one in found.orders] == [
+        (OrderKind.LABORATORY, "NFS, plaquettes"),
+        (OrderKind.LABORATORY, "TSH"),
+        (OrderKind.IMAGING, "Radiographie du genou droit"),
+        (OrderKind.PHYSIOTHERAPY, "10 séances de kinésithérapie"),
+        (OrderKind.NURSING, "Pansements par IDE à domicile"),
+    ]
+
+
+def test_results_and_denials_are_no_orders(extracted: Extracted) -> None:
+    found = extracted(HEAD + "Examen clinique :\nTSH 2,3 mUI/L\nCAT :\nPas de radio\nRadio normale")
+    assert found.orders == ()
+
+
+# --- certificates ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "start", "end"),
+    [
+        ("Je soussignée certifie que l'état de santé de Mme ROY nécessite un arrêt de travail de "
+         "3 jours, du 12/11/2026 au 14/11/2026 inclus.", "sick-leave", "2026-11-12", "2026-11-14"),
+        ("Arrêt de travail de 5 jours à compter du 12/11/2026", "sick-leave", "2026-11-12",
+         "2026-11-16"),
+        ("Je certifie que Mme ROY ne présente pas de contre-indication à la pratique du sport",
+         "sport", None, None),
+        ("Je certifie que Mme ROY s'est présentée ce jour à mon cabinet.", "presence", None, None),
+        ("Je certifie que Mme ROY est enceinte", "pregnancy", None, None),
+    ],
+)  # fmt: skip
+def test_certificates(
+    extracted: Extracted, text: str, kind: str, start: str | None, end: str | None
+) -> None:
+    found = extracted(HEAD + "CERTIFICAT MÉDICAL\n" + text)
+    assert found.kind.value is DocumentKind.CERTIFICATE
+    (one,) = found.certificates
+    assert one.kind == kind
+    days = [value.value.isoformat() if value and value.value else None
+            for value in (one.start, one.end)]  # fmt: skip
+    assert days == [start, end]
+
+
+def test_a_leave_that_ends_before_it_starts_is_doubted(extracted: Extracted) -> None:
+    found = extracted(HEAD + "CERTIFICAT\nArrêt de travail du 14/11/2026 au 12/11/2026")
+    (one,) = found.certificates
+    assert one.end is not None
+    assert one.end.state is State.DOUBTFUL
+
+
+# --- next visit -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "day"),
+    [
+        ("Revoir dans 2 semaines", "Revoir dans 2 semaines", None),
+        ("À revoir si besoin", "À revoir si besoin", None),
+        ("RDV le 14/12/2026 à 10h", "RDV le 14/12/2026 à 10h", dt.date(2026, 12, 14)),
+        ("Prochain RDV le 5 janvier", "Prochain RDV le 5 janvier", dt.date(2027, 1, 5)),
+    ],
+)
+def test_the_next_visit(extracted: Extracted, text: str, said: str, day: dt.date | None) -> None:
+    (one,) = extracted(HEAD + text).appointments
+    assert one.text.value == said
+    assert (one.date.value if one.date is not None else None) == day
+
+
+# --- kinds ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("ORDONNANCE\nDOLIPRANE 1 g 1 cp 3 fois par jour", DocumentKind.PRESCRIPTION),
+        ("DOLIPRANE 1 g\n1 cp 3 fois par jour pendant 5 jours", DocumentKind.PRESCRIPTION),
+        ("Prescriptions relatives au traitement de l'affection de longue durée reconnue\n"
+         "METFORMINE 500 mg 1 cp matin\nMALADIES INTERCURRENTES\nDOLIPRANE 1 g 1 cp/j",
+         DocumentKind.PRESCRIPTION_BIZONE),
+        ("Motif : toux\nÀ l'examen : TA 13/8\nCAT : repos", DocumentKind.CONSULTATION),
+        ("Consultation prénatale\n24 SA + 3, HU 24 cm\nBDC +", DocumentKind.PREGNANCY),
+        ("Ordonnance de biologie\nFaire pratiquer :\n- NFS", DocumentKind.TEST_REQUEST),
+        ("Certificat médical\nJe certifie avoir examiné ce jour", DocumentKind.CERTIFICATE),
+    ],
+)  # fmt: skip
+def test_the_kind_of_paper(extracted: Extracted, text: str, kind: DocumentKind) -> None:
+    assert extracted(HEAD + text).kind.value is kind

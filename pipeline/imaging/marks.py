@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import zxingcpp
 
+from pipeline.imaging.orientation import lean
 from pipeline.model import Box, Zone, ZoneKind
 from pipeline.raster import Pixels
 
@@ -18,7 +19,7 @@ _FORMATS = (
     | zxingcpp.BarcodeFormat.Code128
 )
 
-_TILTED = 1.5  # degrees
+_TILTED = 2.0  # degrees
 
 
 def may_hold_barcode(mask: Pixels) -> bool:
@@ -68,15 +69,18 @@ class Frame:
 
 
 def stamps(colours: Pixels | None, mask: Pixels) -> tuple[Zone, ...]:
-    """Stamps on a straight page at about 100 dpi: round or tilted frames in any ink (the boxes of
-    a form are straight), any frame in coloured ink.
+    """Stamps on a straight page at about 100 dpi: round or tilted frames and tilted blocks of
+    small print in any ink (forms and print lie straight), any frame and block in coloured ink.
 
     `mask` is the ink, `colours` the same page in RGB where it has colour. Coloured handwriting
-    has no frame around it and is left out.
+    has neither a frame nor small even letters and is left out.
     """
     found = [frame.box for frame in frames(mask) if frame.round or frame.tilt > _TILTED]
+    found += [block.box for block in _small_print(mask) if abs(block.tilt) > _TILTED]
     if colours is not None:
-        found += [frame.box for frame in frames(_coloured_ink(colours))]
+        coloured = _coloured_ink(colours)
+        found += [frame.box for frame in frames(coloured)]
+        found += [block.box for block in _small_print(coloured)]
     kept: list[Box] = []
     for box in sorted(found, key=lambda box: -box.area):
         if all(box.intersection(other) < 0.5 * box.area for other in kept):
@@ -109,6 +113,36 @@ def frames(ink: Pixels) -> list[Frame]:
         if is_round or area > 0.88 * sides[0] * sides[1]:
             found.append(Frame(hull=hull, round=is_round, tilt=abs((angle + 45) % 90 - 45)))
     return found
+
+
+@dataclass(frozen=True)
+class _Block:
+    box: Box
+    tilt: float
+
+
+def _small_print(ink: Pixels) -> list[_Block]:
+    """Blocks of three to eight lines of small, even letters, apart from everything else."""
+    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((9, 19), np.uint8))
+    count, labels, found, _ = cv2.connectedComponentsWithStats(joined)
+    blocks: list[_Block] = []
+    for number in range(1, count):
+        x, y, width, height, _ = (int(value) for value in found[number])
+        if not (79 <= width <= 355 and 45 <= height <= 180):
+            continue
+        here = (labels[y : y + height, x : x + width] == number).astype(np.uint8)
+        block = np.asarray(ink[y : y + height, x : x + width] * here, np.uint8)
+        _, _, parts, _ = cv2.connectedComponentsWithStats(block)
+        tall = parts[1:, cv2.CC_STAT_HEIGHT]
+        letters = tall[(tall >= 3) & (tall <= 20)]
+        if len(letters) < 20 or np.median(letters) > 11:
+            continue
+        if float(np.median(np.abs(letters - np.median(letters)))) > 2.5:
+            continue
+        way = lean(block)
+        if not way.quarter and way.margin >= 1.5:
+            blocks.append(_Block(Box(x=x, y=y, width=width, height=height), way.angle))
+    return blocks
 
 
 def _coloured_ink(colours: Pixels) -> Pixels:

@@ -32,13 +32,15 @@ LINES = [
 ]
 
 
-def printed(dpi: int = 200, lines: list[str] = LINES, points: int = 12) -> Pixels:
-    """A printed A4 sheet: (height, width) grey."""
+def printed(
+    dpi: int = 200, lines: list[str] = LINES, points: int = 12, spacing: float = 0.3
+) -> Pixels:
+    """A printed A4 sheet: (height, width) grey; `spacing` of lines in inches."""
     image = Image.new("L", (round(8.27 * dpi), round(11.69 * dpi)), 255)
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(points * dpi / 72)
     for number, line in enumerate(lines):
-        draw.text((dpi, dpi * (1 + 0.3 * number)), line, font=font, fill=20)
+        draw.text((dpi, dpi * (1 + spacing * number)), line, font=font, fill=20)
     return np.array(image)
 
 

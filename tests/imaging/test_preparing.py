@@ -236,6 +236,21 @@ def test_a_round_stamp_is_a_zone(colour: tuple[int, int, int]) -> None:
     assert box.bottom == pytest.approx(2040, abs=15)
 
 
+def test_a_tilted_block_of_small_print_is_a_stamp_and_the_lines_stay_level() -> None:
+    words = ["Dr Claire Martineau", "12 rue des Lilas", "75099 Ville-Exemple", "RPPS 10990000017"]
+    block = printed(lines=words, points=9, spacing=0.15)[150:440, 190:560]
+    turn = cv2.getRotationMatrix2D((185, 145), 6, 1.0)
+    tilted = cv2.warpAffine(block, turn, (370, 290), borderValue=255)
+    sheet = SHEET.copy()
+    sheet[1900:2190, 1000:1370] = np.minimum(sheet[1900:2190, 1000:1370], tilted)
+    page = prepared(sheet)
+    assert np.array_equal(page.transform.matrix, np.eye(3))
+    stamps = [zone for zone in page.zones if zone.kind is ZoneKind.STAMP]
+    assert len(stamps) == 1
+    assert 990 < stamps[0].box.x < stamps[0].box.right < 1390
+    assert 1890 < stamps[0].box.y < stamps[0].box.bottom < 2200
+
+
 def test_blue_writing_is_no_stamp() -> None:
     sheet = np.dstack([np.full_like(SHEET, 250)] * 3)
     writing = with_note(np.full(SHEET.shape, 1.0), 1.0)[..., None]

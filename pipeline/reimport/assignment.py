@@ -80,11 +80,12 @@ def assign(
     creates, so that one person on two papers does not become two.
     """
     made = {key: d for key, d in decisions.items() if d.first is not None}
-    taken = dict(decisions)
+    taken: dict[str, Decision] = dict(decisions)
     # A new patient who was created meanwhile is known twice: by the target and by the decision.
     created = {decision.reference for decision in made.values()}
-    others = [patient for patient in known if patient.reference not in created]
-    roster = _roster(others, made)
+    roster = Roster(patient for patient in known if patient.reference not in created)
+    for earlier in made.values():
+        roster.add(_new_patient(earlier))
     assigned = []
     for document in sorted(patients):
         traits = traits_of(patients[document])
@@ -98,7 +99,7 @@ def assign(
                 taken[key] = decision
                 if decision.first == document:
                     made[key] = decision
-                    roster = _roster(others, made)
+                    roster.add(_new_patient(decision))
         assigned.append(
             Assignment(
                 document=document, key=key, traits=traits, decision=decision, proposal=proposal
@@ -159,16 +160,9 @@ def recall(folder: Path) -> dict[str, Decision]:
     return {decision.key: decision for decision in kept}
 
 
-def _roster(known: Sequence[KnownPatient], made: Mapping[str, Decision]) -> Roster:
-    fresh = [
-        KnownPatient(reference=_fresh(key), traits=decision.traits)
-        for key, decision in made.items()
-    ]
-    return Roster([*known, *fresh])
-
-
-def _fresh(key: str) -> str:
-    return f"#{key}"
+def _new_patient(decision: Decision) -> KnownPatient:
+    """A patient whom this or an earlier send makes, as one more to compare with."""
+    return KnownPatient(reference=f"#{decision.key}", traits=decision.traits)
 
 
 def _decide(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import ipaddress
+import logging
 import random
 import ssl
 import time
@@ -40,6 +41,9 @@ from pipeline.reimport.errors import (
 Json = dict[str, Any]
 
 MEDIA_TYPE = "application/fhir+json"
+
+# It would log every URL, and searches name patients.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,8 @@ class Client:
                 problem = problem_of(status, None, outcome_text(entry.get("response", {})))
                 if problem is not None:
                     raise problem
+                if not isinstance(entry.get("resource"), dict):
+                    raise ServerFault(status=status)
                 found[reference] = entry["resource"]
             return answer
 
@@ -372,6 +378,8 @@ def _silent(failure: httpx.HTTPError) -> ServerProblem:
 
 def _check_address(url: str) -> None:
     parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise InsecureTarget("Retirez le mot de passe de l'adresse : donnez-le à part.")
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname:

@@ -136,16 +136,20 @@ class Roster:
     """Known patients, found again by birth date, name or number without comparing with all."""
 
     def __init__(self, patients: Iterable[KnownPatient]) -> None:
-        self.patients = tuple(patients)
+        self._patients: list[KnownPatient] = []
         self._by: dict[str, list[int]] = defaultdict(list)
-        for position, patient in enumerate(self.patients):
-            for key in _keys(patient.traits):
-                self._by[key].append(position)
+        for patient in patients:
+            self.add(patient)
+
+    def add(self, patient: KnownPatient) -> None:
+        for key in _keys(patient.traits):
+            self._by[key].append(len(self._patients))
+        self._patients.append(patient)
 
     def near(self, traits: Traits) -> list[KnownPatient]:
         """Those that share a birth date, a word of the name, or a number with `traits`."""
         positions = {position for key in _keys(traits) for position in self._by.get(key, ())}
-        return [self.patients[position] for position in sorted(positions)]
+        return [self._patients[position] for position in sorted(positions)]
 
 
 def traits_of(patient: Json) -> Traits:

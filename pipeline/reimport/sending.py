@@ -188,9 +188,13 @@ def send(
             return receipts
 
         with ThreadPoolExecutor(max_workers=parallel) as pool:
-            receipts = tuple(
-                receipt for done in pool.map(work, groups.values()) for receipt in done
-            )
+            try:
+                receipts = tuple(
+                    receipt for done in pool.map(work, groups.values()) for receipt in done
+                )
+            except BaseException:
+                run.stop.set()
+                raise
         receipts = tuple(sorted(receipts, key=lambda receipt: receipt.document))
         reconciliation = None
         if not dry_run:
@@ -261,16 +265,17 @@ def _assignments(
             patients[document] = _patient(_load(path))
         except NotValidated:
             continue  # its receipt says so
-    known = kept_roster(out)
-    # Decided identities need no roster; the others ask the server where no list was imported.
-    first = assign(patients, known, decisions, policy.model_copy(update={
-        "accept_clear": False, "create_unmatched": False}), when)  # fmt: skip
-    undecided = {a.key: a.traits for a in first if a.decision is None}
-    if not undecided:
+    asking = policy.model_copy(update={"create_unmatched": False})
+    first = assign(patients, kept_roster(out), decisions, asking, when)
+    # Whom the imported list does not know, the server may.
+    strangers = [a for a in first if a.decision is None and not a.proposal.candidates]
+    if not strangers:
         return first
-    if not known:
-        known = search_roster(client, tuple(undecided.values()))
-    return assign(patients, known, decisions, policy, when)
+    known = search_roster(client, [a.traits for a in {a.key: a for a in strangers}.values()])
+    taken = {**decisions, **{a.key: a.decision for a in first if a.decision is not None}}
+    left = {a.document: patients[a.document] for a in strangers}
+    second = {a.document: a for a in assign(left, known, taken, policy, when)}
+    return tuple(second.get(a.document, a) for a in first)
 
 
 def _patient_of(assignment: Assignment) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import logging
 import ssl
 from collections.abc import Callable
 
@@ -144,6 +145,7 @@ def test_every_status_has_an_action_and_a_sentence() -> None:
         ("ftp://dossier.example", False),
         ("dossier.example", False),
         ("https://", False),
+        ("https://cabinet:secret@dossier.example/fhir", False),
     ],
 )
 def test_addresses(url: str, good: bool) -> None:
@@ -211,3 +213,10 @@ def test_locations(location: str, parsed: tuple[str | None, str | None]) -> None
 @pytest.mark.parametrize(("tag", "version"), [('W/"7"', "7"), ('"7"', "7"), ("7", "7"), ("", None)])
 def test_etags(tag: str, version: str | None) -> None:
     assert parse_etag(tag) == version
+
+
+def test_nothing_of_a_search_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    empty = httpx.Response(200, json={"resourceType": "Bundle"})
+    with caplog.at_level(logging.DEBUG), client(lambda _: empty, []) as open_client:
+        open_client.search("Patient?family=Imaginaire")
+    assert "Imaginaire" not in caplog.text

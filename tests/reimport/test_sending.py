@@ -15,6 +15,7 @@ from pipeline.fhir.serialising import dumps, loads
 from pipeline.reimport.assignment import Policy, decide, recall
 from pipeline.reimport.client import Patience, Target
 from pipeline.reimport.errors import AlreadySending, InsecureTarget
+from pipeline.reimport.matching import known_patient
 from pipeline.reimport.receipts import (
     Delivery,
     Effect,
@@ -22,6 +23,7 @@ from pipeline.reimport.receipts import (
     receipts_folder,
     sole_sender,
 )
+from pipeline.reimport.roster import keep_roster
 from pipeline.reimport.sending import Outcome, send
 from tests.reimport import bundles
 from tests.reimport.chaos import FAULTS, Chaos, proxy
@@ -236,6 +238,21 @@ def test_a_decision_is_remembered(server: FhirServer, tmp_path: Path) -> None:
     assert server.count("Patient") == 2
     assert "name" not in server.held["Patient/known"]
     assert all(decision.reference for decision in recall(folder).values())
+
+
+def test_whom_the_list_does_not_know_the_server_may(server: FhirServer, tmp_path: Path) -> None:
+    first, second = bundles.fill(tmp_path, 2)
+    known = known_patient(first["entry"][0]["resource"] | {"id": "from-list"})
+    keep_roster(tmp_path, [known])
+    server._put("Patient/from-list", {"resourceType": "Patient"})
+    person = {name: second["entry"][0]["resource"][name] for name in ("name", "birthDate")}
+    server._put("Patient/there", {"resourceType": "Patient", **person})
+    result = send_to(server, tmp_path)
+    assert [receipt.patient for receipt in result.receipts] == [
+        "Patient/from-list",
+        "Patient/there",
+    ]
+    assert server.count("Patient") == 2
 
 
 def test_a_bundle_that_nobody_validated_is_not_sent(server: FhirServer, tmp_path: Path) -> None:

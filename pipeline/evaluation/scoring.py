@@ -377,7 +377,7 @@ def _single_facts(facts: Json) -> Iterator[tuple[str, Fact, Callable[[Fact, Fact
     yield "nir", patient.get("nir"), _equal, False
     name = f"{prescriber.get('given') or ''} {prescriber.get('family') or ''}"
     yield "prescriber", _folded(name), _equal, False
-    yield "rpps", prescriber.get("rpps"), _equal, False
+    yield "rpps", prescriber.get("rpps"), _equal, "rpps" in prescriber.get("implied", ())
 
 
 def _folded(text: str | None) -> str | None:

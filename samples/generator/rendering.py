@@ -238,7 +238,8 @@ class _Writer:
             self.y += 60
         elif look.writing == "handwritten":
             self.y = top
-            for text in (*paper.letterhead[:2], *paper.contact[-1:]):
+            head = (*paper.letterhead[:2], *paper.identifiers[:1], *paper.contact[-1:])
+            for text in head:
                 self.line(text, 0)
             self.y += 30
         else:

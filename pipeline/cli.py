@@ -127,19 +127,25 @@ def extract(
 ) -> None:
     """Passe un texte à l'extraction et affiche le brouillon FHIR (une ligne par document)."""
     from pipeline.extraction.evidence import document_from_text
-    from pipeline.fhir.serialising import dumps
+    from pipeline.fhir.serialising import dumps, operation_outcome
     from pipeline.runner import draft_from_document
 
     if (text is None) == (lines is None):
         raise UsageError("Donnez soit --text, soit --lines.")
     settings = Settings()
-    source = text if text is not None else lines
-    assert source is not None
-    content = _read_text(source)
-    for body in [content] if text is not None else content.splitlines():
-        document = document_from_text(body)
-        bundle = draft_from_document(document, body.encode(), settings).bundle
-        typer.echo(dumps(bundle, indent=None if lines else 1))
+    if text is not None:
+        content = _read_text(text)
+        bundle = draft_from_document(document_from_text(content), content.encode(), settings).bundle
+        typer.echo(dumps(bundle, indent=1))
+        return
+    assert lines is not None
+    for line in _read_text(lines).splitlines():
+        try:
+            draft = draft_from_document(document_from_text(line), line.encode(), settings).bundle
+        except RepriseError as error:
+            # One answer a line, whatever a line holds, so that both can be read side by side.
+            draft = operation_outcome(error)
+        typer.echo(dumps(draft))
 
 
 def _read_text(source: str) -> str:

@@ -524,7 +524,7 @@ def document_from_text(text: str) -> Document:
             sha1=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
             size=len(data),
             media_type="text/plain",
-            origins=(),
+            origins=("texte.txt",),
             page_count=len(pages),
         ),
         pages=pages,

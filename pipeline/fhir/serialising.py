@@ -11,6 +11,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from pipeline.errors import RepriseError
+
 # A private-use character fences numbers in the encoder's output; text that was read never holds it.
 _FENCE = "\ue000"
 _FENCED = re.compile(f'"{_FENCE}([^"{_FENCE}]+){_FENCE}"')
@@ -34,6 +36,17 @@ def loads(text: str | bytes) -> dict[str, Any]:
     if not isinstance(resource, dict):
         raise ValueError("a FHIR resource is a JSON object")
     return resource
+
+
+def operation_outcome(error: RepriseError) -> dict[str, Any]:
+    """FHIR's way to say that there is no Bundle, and why."""
+    issue = {
+        "severity": "error",
+        "code": "processing",
+        "details": {"text": error.sentence},
+        "diagnostics": error.code,
+    }
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
 def _fenced(value: object) -> str:

@@ -12,18 +12,21 @@ from pipeline.raster import Pixels
 
 _PRINTED_ODDS = -1.4
 """Log-odds below which a line in a zone suspected of handwriting is print after all."""
+_LEGIBLE = 0.6
+"""What PP-OCR's characters reach in every line of a contemporary hand, and in few signatures."""
 
 
 @dataclass(frozen=True)
 class LineByLine:
     """Implements `pipeline.ocr.engine.Engine` for zones where handwriting is suspected.
 
-    Lines by hand go to `by_hand`, those that turn out to be print to `print`. `lexicon` holds
-    names that may occur.
+    Every line goes to `general` first. Lines by hand that it can make anything of go to `by_hand`
+    as well, and the two readings are fused; a signature does not. `lexicon` holds names that may
+    occur.
     """
 
     by_hand: Recogniser
-    print: Recogniser
+    general: Recogniser
     lexicon: tuple[str, ...] = ()
 
     @property
@@ -32,14 +35,30 @@ class LineByLine:
 
     def read(self, zone: ZoneImage) -> tuple[Line, ...]:
         """Lines from top to bottom. Raises `SetupError` when weights are missing."""
-        lines: list[Line] = []
-        for image in segmentation.text_lines(zone.grey, zone.dpi):
-            printed = handwriting.odds(image.grey) < _PRINTED_ODDS
-            recogniser = self.print if printed else self.by_hand
-            kind = ZoneKind.PRINTED if printed else ZoneKind.HANDWRITTEN
-            (read,) = recogniser.recognise([image.grey], self.lexicon)
-            lines += _lines(read, image, zone, kind, recogniser.name)
-        return tuple(lines)
+        return tuple(
+            line
+            for image in segmentation.text_lines(zone.grey, zone.dpi)
+            for line in self._read_line(image, zone)
+        )
+
+    def _read_line(self, image: LineImage, zone: ZoneImage) -> list[Line]:
+        printed = handwriting.odds(image.grey) < _PRINTED_ODDS
+        kind = ZoneKind.PRINTED if printed else ZoneKind.HANDWRITTEN
+        (seen,) = self.general.recognise([image.grey])
+        lines = _lines(seen, image, zone, kind, self.general.name)
+        if printed or _sense(seen) < _LEGIBLE or self.by_hand is self.general:
+            return lines
+        (read,) = self.by_hand.recognise([image.grey], self.lexicon)
+        ours = _lines(read, image, zone, kind, self.by_hand.name)
+        if len(ours) == len(lines) == 1 and not ours[0].struck:
+            return [fusion.fused(ours[0], lines[0])]
+        return ours
+
+
+def _sense(read: Transcription) -> float:
+    """Mean probability of the characters of a line, 0 for none."""
+    seen = [probability for word in read.words for probability in word.characters]
+    return sum(seen) / max(len(seen), 1)
 
 
 def engine(lexicon: Sequence[str] = ()) -> LineByLine:

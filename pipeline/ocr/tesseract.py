@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import numpy as np
 from lxml import etree
 
 from pipeline.config import Settings
@@ -41,6 +42,10 @@ letterhead apart, where mode 6 forces them into common rows and misreads both.""
 
 _TITLE = re.compile(r"(bbox|baseline|x_wconf|x_bboxes|x_conf|x_size) ([^;]+)")
 _XHTML = "{http://www.w3.org/1999/xhtml}"
+READING_DPI = 240
+"""Finer scans are reduced to this first: as many words of print come out right, many more of
+typewriting, and a fifth of the time is saved."""
+_MARGIN = 48  # pixels of paper left around the ink: engines misread text that touches the edge
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,18 @@ class Tesseract:
         """Lines cut where a wide gap parts what need not belong together, each told to be print
         or handwriting. Raises `SetupError` when the engine, its language or weights are missing.
         """
+        top, left, inked = _inked(zone.grey)
+        scale = min(1.0, READING_DPI / zone.dpi)
+        small = inked
+        if scale < 1:
+            small = np.asarray(
+                cv2.resize(inked, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+            )
         found = [
-            words
-            for line in raw_lines(zone.grey, zone.dpi, self.settings)
+            tuple(_placed(word, scale, left, top) for word in words)
+            for line in raw_lines(small, zone.dpi * scale, self.settings)
             for words in parts(line)
-            if _is_text(words, zone.dpi)
+            if _is_text(words, zone.dpi * scale)
         ]
         images = [cut(zone.grey, around(words)) for words in found]
         scores = [sum(word.score for word in words) / len(words) / 100 for words in found]
@@ -186,6 +198,32 @@ def _title(element: etree._Element) -> dict[str, str]:
 def _box(corners: Sequence[str]) -> Box:
     left, top, right, bottom = map(float, corners)
     return Box(x=left, y=top, width=right - left, height=bottom - top)
+
+
+# --- what the engine gets -------------------------------------------------------------------
+
+
+def _inked(grey: Pixels) -> tuple[int, int, Pixels]:
+    """The part of a zone that holds ink, after its top and left: empty margins cost time."""
+    small = cv2.resize(grey, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
+    dark = cv2.blur(small, (15, 15)).astype(np.int16) - small > 12
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    if not len(rows):
+        return 0, 0, grey
+    top, left = max(8 * int(rows[0]) - _MARGIN, 0), max(8 * int(columns[0]) - _MARGIN, 0)
+    bottom, right = 8 * int(rows[-1] + 1) + _MARGIN, 8 * int(columns[-1] + 1) + _MARGIN
+    return top, left, np.ascontiguousarray(grey[top:bottom, left:right])
+
+
+def _placed(word: RawWord, scale: float, left: int, top: int) -> RawWord:
+    """A word of the reduced and cropped image where it stands in the zone."""
+    box = Box(
+        x=word.box.x / scale + left,
+        y=word.box.y / scale + top,
+        width=word.box.width / scale,
+        height=word.box.height / scale,
+    )
+    return replace(word, box=box)
 
 
 # --- from the engine's lines to ours --------------------------------------------------------

@@ -109,8 +109,8 @@ class _Striking:
         self, lines: Sequence[Pixels], lexicon: Sequence[str] = ()
     ) -> tuple[Transcription, ...]:
         words = (
-            Span(text="Doliprane", start=0, end=60, confidence=0.9, struck=True),
-            Span(text="Ibuprofène", start=70, end=150, confidence=0.9),
+            Span("Doliprane", 0, 60, confidence=0.9, characters=(0.9,) * 9, struck=True),
+            Span("Ibuprofène", 70, 150, confidence=0.9, characters=(0.9,) * 10),
         )
         return tuple(Transcription(words) for _ in lines)
 

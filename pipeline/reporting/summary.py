@@ -9,13 +9,11 @@ from itertools import combinations
 from typing import Any
 
 from pipeline import __version__
+from pipeline.imaging.fingerprint import are_alike
 from pipeline.model import Page, Scan, State
 from pipeline.reporting.fields import Field, fields
 from pipeline.store.ledger import Ledger, extraction_of, page_of
 from pipeline.store.tables import DocumentRow, PageRow, PageState, ScanRow, ScanState
-
-# Rescans of one sheet differ in few of the fingerprint's 64 bits; unlike sheets in about half.
-SAME_SHEET_BITS = 6
 
 
 @dataclass(frozen=True)
@@ -134,15 +132,15 @@ def _aside(ledger: Ledger, files: tuple[FileEntry, ...]) -> list[Aside]:
 def _rescans(files: tuple[FileEntry, ...]) -> list[Rescan]:
     """Pages of different files with almost the same fingerprint."""
     known = [
-        (int(page.fingerprint, 16), file.scan, page.number)
+        (page.fingerprint, file.scan, page.number)
         for file in files
         for row, page in file.pages
         if page is not None and row.state is PageState.IN_DOCUMENT
     ]
     return [
         Rescan(scan.origins[0], number, other.origins[0], other_number)
-        for (bits, scan, number), (other_bits, other, other_number) in combinations(known, 2)
-        if scan.sha256 != other.sha256 and (bits ^ other_bits).bit_count() <= SAME_SHEET_BITS
+        for (mark, scan, number), (other_mark, other, other_number) in combinations(known, 2)
+        if scan.sha256 != other.sha256 and are_alike(mark, other_mark)
     ]
 
 

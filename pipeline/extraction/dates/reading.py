@@ -362,6 +362,8 @@ def role(mention: DateMention, above: TextLine | None = None) -> str:
     before = mention.span.line.folded[: mention.span.start].rsplit("\t", 1)[-1]
     if not before.strip() and above is not None:
         before = f"{above.folded} "
+    # « Date de naissance (JJ/MM/AAAA) : »
+    before = re.sub(r"\((?!e\))[^()]{2,20}\)", "", before)
     best, length = "", 0
     for name, cues in _roles():
         match = cues.search(before)

@@ -79,8 +79,10 @@ class ParsedName:
     by_capitals: bool = False
 
 
+# A hyphen that OCR set apart has room on one side; with room on both it is a dash.
 _WORD = re.compile(
-    r"[^\W\d_][^\W_]*(?:['’`´][^\W_]+)*(?:\s?[-–‑]\s?[^\W\d_][^\W_]*(?:['’][^\W_]+)*)*\.?"
+    r"[^\W\d_][^\W_]*(?:['’`´][^\W_]+)*"
+    r"(?:(?:\s[-–‑]|[-–‑]\s?)[^\W\d_][^\W_]*(?:['’][^\W_]+)*)*\.?"
 )
 
 
@@ -109,7 +111,10 @@ def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
         particle = word.is_particle and (
             (word.in_capitals and words) or _leads_on(text, match.end(), end)
         )
-        if folded in vocabulary()["names"]["stops"] and not particle:
+        initial = (
+            len(word.text) == 1 and word.text.isupper() and text[match.start() + 1 :][:1] == "."
+        )
+        if folded in vocabulary()["names"]["stops"] and not (particle or initial):
             break
         if not word.text[0].isupper() and not word.is_particle:
             after_particle = bool(words) and words[-1].is_particle and words[-1].text.islower()
@@ -129,6 +134,9 @@ def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
         if len(words) >= 8:
             break
     while words and (words[-1].is_particle and words[-1].text.islower()):
+        words.pop()
+    # « ROY Zoé F »: a letter after the names is the sex.
+    if len(words) > 2 and words[-1].text in ("F", "M", "H"):
         words.pop()
     return words
 

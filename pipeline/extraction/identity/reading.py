@@ -207,7 +207,7 @@ def _is_pure_name(line: TextLine) -> list[NameWord] | None:
         return None
     rest = line.folded[words[-1].end :].strip(" ,.;-()")
     if rest and not re.match(
-        r"(?:nee?\b|epouse|ep\b|\d{1,3}\s?ans|ddn|le\s\d|\d\d[/.]|ne\(e\))", rest
+        r"(?:[fmh]\b|nee?\b|epouse|ep\b|\d{1,3}\s?ans|ddn|le\s\d|\d\d[/.]|ne\(e\))", rest
     ):
         return None
     capitals = [word for word in words if word.in_capitals and not word.is_particle]
@@ -672,7 +672,10 @@ def _nir(parts: Sequence[Part]) -> Value[str] | None:
 
 
 def _birth_date(
-    parts: Sequence[Part], dates: dict[int, tuple[DateMention, ...]], name_part: Part | None
+    parts: Sequence[Part],
+    dates: dict[int, tuple[DateMention, ...]],
+    name_part: Part | None,
+    document_date: dt.date | None,
 ) -> tuple[Value[dt.date], Part] | None:
     chosen: list[tuple[int, DateMention, Part, tuple[str, ...]]] = []
     for part in parts:
@@ -685,7 +688,8 @@ def _birth_date(
     if not chosen and name_part is not None:
         for part in (name_part, *_neighbours(name_part)):
             for mention in dates[part.number]:
-                if mention.year_written and role(mention) == "":
+                own = mention.date != document_date
+                if mention.year_written and own and role(mention) == "":
                     chosen.append((2, mention, part, (NO_LABEL_DATE,)))
     if not chosen:
         return None
@@ -796,7 +800,7 @@ def read_patient(
     dates = {part.number: find_dates(part.line, today) for part in parts}
     names, name_part, civility = _patient_name(parts, dates)
     nir = _nir(parts)
-    born = _birth_date(parts, dates, name_part)
+    born = _birth_date(parts, dates, name_part, document_date)
     birth = born[0] if born is not None else None
     age = _age(parts, name_part)
     local = _local_id(parts)
@@ -971,30 +975,15 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
     home: Block | None = None
     if candidates:
         best = candidates[0]
-        same = [
-            c for c in candidates[1:] if _fold_name(c.name.family) == _fold_name(best.name.family)
-        ]
+        same = [c for c in candidates[1:] if _same_family(c, best)]
         doubts = list(best.name.doubts)
-        rivals = [
-            c
-            for c in candidates[1:]
-            if c.score >= best.score - 0.4
-            and _fold_name(c.name.family) != _fold_name(best.name.family)
-        ]
-        if rivals:
-            signed = [
-                c
-                for c in (best, *rivals)
-                if any(
-                    o is not c
-                    and o.part.number > c.part.number
-                    and _fold_name(o.name.family) == _fold_name(c.name.family)
-                    for o in candidates
-                )
-            ]
+        contenders = _contenders(candidates)
+        if len(contenders) > 1:
+            signed = [one for one in contenders if _signs(parts, one)]
             if len(signed) == 1:
                 best = signed[0]
                 doubts = list(best.name.doubts)
+                same = [c for c in candidates if c is not best and _same_family(c, best)]
             else:
                 doubts.append(SEVERAL_NAMES)
         parsed = best.name
@@ -1020,6 +1009,33 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
         finess=_labelled_number(parts, "finess", 9),
         address=_address(own),
         phone=_phone(own),
+    )
+
+
+def _same_family(one: Candidate, other: Candidate) -> bool:
+    return _fold_name(one.name.family) == _fold_name(other.name.family)
+
+
+def _contenders(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best candidate and the others of a letterhead that several share, each once."""
+    best = candidates[0]
+    contenders = [best]
+    for one in candidates[1:]:
+        headed = one.score >= best.score - 0.4 or (one.score >= 4 and one.name.given)
+        if headed and not any(_same_family(one, other) for other in contenders):
+            contenders.append(one)
+    return contenders
+
+
+def _signs(parts: Sequence[Part], candidate: Candidate) -> bool:
+    """Whether the candidate's family name comes again at the foot of the document."""
+    last = max(part.number for part in parts)
+    family = _fold_name(candidate.name.family)
+    return any(
+        part.number > candidate.part.number + 1
+        and part.number >= last - 6
+        and family in _fold_name(part.line.text)
+        for part in parts
     )
 
 

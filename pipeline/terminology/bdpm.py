@@ -26,7 +26,14 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import SetupError
-from pipeline.terminology.names import fold_name, squash, substance_name, without_laboratory
+from pipeline.terminology.names import (
+    fold_name,
+    is_element,
+    squash,
+    substance_name,
+    whole_substance,
+    without_laboratory,
+)
 from pipeline.terminology.strengths import Strengths, parse_strength, written
 
 SCHEMA: Final = """
@@ -173,8 +180,12 @@ def _substances(directory: Path, products: dict[str, _Product]) -> None:
     for row in _rows(directory / "CIS_COMPO_bdpm.txt", 8):
         cis, nature, link = row[0], row[6], row[7]
         if nature == "SA":
-            salts[cis].append(fold_name(row[3].split("(")[0]))
-        if link not in found[cis] or nature == "FT":
+            salts[cis].append(whole_substance(row[3]))
+        known = found[cis].get(link)
+        # "sodium" is a fraction of many salts and names none of them
+        telling = nature == "FT" and not is_element(substance_name(row[3]))
+        vague = known is not None and nature == "SA" and is_element(substance_name(known[0]))
+        if known is None or telling or vague:
             found[cis][link] = (row[3], row[4], row[1])
     for cis, members in found.items():
         product = products.get(cis)
@@ -216,11 +227,9 @@ def _atc(directory: Path, products: dict[str, _Product]) -> None:
             if product is not None and len(row[1]) == 7:
                 product.atc = row[1]
     by_route: dict[tuple[tuple[str, ...], str], Counter[str]] = defaultdict(Counter)
-    anywhere: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for product in products.values():
         if product.atc and product.substances:
             key = tuple(sorted(product.substances))
-            anywhere[key][product.atc] += 1
             for route in product.routes:
                 by_route[key, route][product.atc] += 1
     for product in products.values():
@@ -230,8 +239,6 @@ def _atc(directory: Path, products: dict[str, _Product]) -> None:
         codes: Counter[str] = Counter()
         for route in product.routes:
             codes += by_route[key, route]
-        if not codes and len(anywhere[key]) == 1:
-            codes = anywhere[key]
         if codes:
             product.atc = codes.most_common(1)[0][0]
 

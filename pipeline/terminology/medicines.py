@@ -54,6 +54,9 @@ class Entry:
         """
         if not self.strengths or not asked:
             return None
+        units = {unit for offered in self.strengths for _, unit in offered}
+        if any(unit and unit not in units for _, unit in asked):
+            return None  # a percentage or volume where the lists count milligrams tells nothing
         return any(_fits(asked, offered) for offered in self.strengths)
 
 

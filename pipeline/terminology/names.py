@@ -82,12 +82,26 @@ def without_laboratory(name: str) -> str:
     return " ".join(words)
 
 
+def is_element(name: str) -> bool:
+    """Whether a folded name is that of an element, which many salts have in common."""
+    return bool(name) and name.split()[-1] in _ELEMENTS
+
+
+def whole_substance(raw: str) -> str:
+    """A substance's full name, folded: `SODIUM (ALGINATE DE)` is `alginate de sodium`."""
+    outside, _, inside = raw.partition("(")
+    turned = re.match(r"(.+ (?:de|d'|d’))\s*\)", inside.strip(), re.IGNORECASE)
+    if turned is None:
+        return fold_name(outside)
+    return fold_name(f"{turned.group(1)} {outside}")
+
+
 def substance_name(raw: str) -> str:
     """The usual name of a substance, folded: its salt and state of hydration are left out.
 
     Salts of the elements keep theirs: `chlorure de potassium` is no `potassium`.
     """
-    name = fold_name(raw.split("(")[0])
+    name = whole_substance(raw)
     stripped = _SALT.sub("", name)
     if stripped.split()[-1:] and stripped.split()[-1] in _ELEMENTS:
         stripped = name

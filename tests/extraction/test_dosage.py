@@ -226,7 +226,7 @@ def timings(draw: st.DrawFn) -> Timing:
         return Timing(
             frequency=1,
             period=Decimal(period),
-            period_unit=unit,  # type: ignore[arg-type]
+            period_unit=unit,
             bounds=bounds,
         )
     if kind == "days":

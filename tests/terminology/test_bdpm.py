@@ -119,6 +119,8 @@ def test_a_new_import_keeps_the_cim10_labels(official: Path, tmp_path: Path) -> 
         ("MALÉATE D'ÉNALAPRIL", "enalapril"),
         ("PÉRINDOPRIL ARGININE", "perindopril"),
         ("ACIDE FOLIQUE ANHYDRE", "acide folique"),
+        ("SODIUM (ALGINATE DE)", "alginate de sodium"),
+        ("METFORMINE (CHLORHYDRATE DE)", "metformine"),
     ],
 )
 def test_substance_names(raw: str, name: str) -> None:

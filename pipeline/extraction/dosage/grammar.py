@@ -1191,6 +1191,11 @@ def _several(c: Cursor) -> Strong | None:
 def _per_volume(c: Cursor) -> Part | None:
     """`/ml`, `/5 ml`, `pour 5 ml`, `/dose`, `/bouffée` behind a strength."""
     start = c.place
+    if c.word("/") and c.has("period"):
+        if c.take("period") == "h":  # a patch's rate of delivery: "25 µg/h"
+            return Part(Decimal(1), "h")
+        c.place = start
+    c.place = start
     if c.word("/", "pour", "par"):
         value = number(c) or Decimal(1)
         unit = c.take("measure")

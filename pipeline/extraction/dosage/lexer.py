@@ -72,6 +72,8 @@ _LOOKALIKE: Final = (
     ("i", "l"),
     ("1", "l"),
 )
+_SHORT: Final = frozenset(["soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin"])
+"""Words so common that a four-letter word is taken for a misreading of them."""
 _HALVES: Final = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "0.333", "⅔": "0.667"}
 _GLUABLE: Final = frozenset(
     [
@@ -362,6 +364,11 @@ def _spelled(word: str) -> str | None:
     ]
     if not near:
         return None
+
+    if len(word) == 4:
+        near = [match for match in near if match[0] in _SHORT]
+        if not near:
+            return None
 
     def rank(found: tuple[str, float, int]) -> tuple[float, bool, bool]:
         return found[1], found[0] not in words.common, len(found[0]) != len(word)

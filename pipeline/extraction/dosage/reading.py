@@ -252,6 +252,10 @@ class _Reader:
         if self.skipping:
             if (isinstance(element, Mark) and element.text in ",;.)(") or isinstance(element, Then):
                 self.skipping = False
+            elif isinstance(element, Amount) and element.kind == "count" and element.low >= 5:
+                handed = Quantity(value=_plain(element.low), unit=element.unit)
+                self.keep("dispense_quantity", handed, element)
+                return
             elif isinstance(element, Amount | Rate | Strong | Mark):
                 return
             else:
@@ -442,6 +446,9 @@ class _Reader:
         if len(self.steps) > 1 and not self.step.linked:
             return False
         if amount.kind == "measure":
+            following = next((e for e in rest if not isinstance(e, Mark)), None)
+            if amount.unit in _VOLUME and isinstance(following, Amount):
+                return following.kind == "count"  # "0,4 ml 1 injection"
             return not (amount.unit in _VOLUME or (self.insulin and amount.unit in ("UI", "MUI")))
         if amount.kind != "number" or self.step.dose is not None or self.step.timed:
             return False
@@ -593,9 +600,13 @@ class _Reader:
             return
         step.offset = element.offset if element.offset is not None else step.offset
         step.all_meals = step.all_meals or element.all_meals
-        for code in element.codes:
-            if code not in step.whens:
-                step.whens.append(code)
+        meals = all(code in ("AC", "PC", "C") for code in element.codes)
+        for part in reversed(self.steps):
+            for code in element.codes:
+                if code not in part.whens:
+                    part.whens.append(code)
+            if not (meals and part.linked):
+                break  # "6-8-6 UI avant les repas" is said of every part
 
     def take_bounds(self, bounds: Bounds) -> None:
         step = self.step

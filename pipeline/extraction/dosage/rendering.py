@@ -89,7 +89,8 @@ def _meaning(dosage: Dosage) -> Dosage:
 def _step(dosage: Dosage) -> str:
     parts: list[str] = []
     if dosage.condition:
-        parts.append(f"si {dosage.condition}")
+        told = dosage.condition[0].isalpha()
+        parts.append(f"si {dosage.condition}" if told else f"{dosage.condition} :")
     if dosage.dose is not None:
         parts.append(_dose(dosage.dose) + ("/kg" if dosage.dose_per_kg else ""))
     if dosage.timing is not None:

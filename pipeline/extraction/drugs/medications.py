@@ -183,8 +183,20 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         item.before = _before(line, *item.prefix)
         items.append(item)
     items = _misspelled(line, terminology, items)
+    real = [item for item in items if _is_medicine(item, prescribing)]
+    if len(real) < len(items):
+        # a word that is no medicine belongs to what is said of the one before it
+        for item in real:
+            later = [
+                other.mention.start for other in real if other.mention.start > item.mention.end
+            ]
+            first, start, end = item.passages[0]
+            stop = min(later, default=len(line.text))
+            if end < stop and item.line_like and prescribing:
+                item.passages = [(first, start, stop)]
+                item.said = _read(item)
+    items = real
     _switches(items)
-    items = [item for item in items if _is_medicine(item, prescribing)]
     if not items or (not items[0].line_like and prescribing):
         unknown = _unlisted(line, terminology, prescribing, items)
         if unknown is not None:

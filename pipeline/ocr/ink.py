@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 HEIGHT = 48
 """Height in pixels of the recogniser's input."""
-STRETCH = 1.15
+STRETCH = 1.25
 """Horizontal stretch of the input: more time steps than characters, also where a hand is narrow."""
 SIDE = 6
 """Paper added left and right, in pixels."""

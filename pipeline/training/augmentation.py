@@ -28,7 +28,7 @@ def _pen(ink: Picture, random: Random) -> Picture:
 def _hand(ink: Picture, random: Random) -> Picture:
     """Another size, slant, baseline and steadiness of the hand, at the network's height."""
     height, width = ink.shape
-    out_width = max(16, int(width * HEIGHT / height * STRETCH * random.uniform(0.76, 1.1)))
+    out_width = max(16, int(width * HEIGHT / height * STRETCH * random.uniform(0.7, 1.02)))
     filled = random.uniform(0.76, 1.0)  # part of the height that the line fills
     rise = random.uniform(-0.5, 0.5) * HEIGHT * (1 - filled)
     slant = random.uniform(-0.45, 0.45) if random.random() < 0.6 else 0.0

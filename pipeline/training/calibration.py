@@ -7,7 +7,6 @@ him. Writes `calibration.json` beside the network.
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import Levenshtein
 
 from pipeline.evaluation.handwriting import (
     HEADLINE,
@@ -23,7 +23,6 @@ from pipeline.evaluation.handwriting import (
     calibration,
     grey_image,
     judged_words,
-    place_of,
     truths,
 )
 from pipeline.ocr.decoding import LogProbs, Weights
@@ -142,26 +141,34 @@ def words_of(engine: HandwritingRecogniser, lines: Lattices) -> tuple[Floats, Fl
     return np.array(features), np.array(right), writers
 
 
+def counterparts(words: Sequence[str], truth: Sequence[str]) -> list[str]:
+    """The true word that stands in the place of each word read, or nothing where words were cut
+    or joined."""
+    found = [""] * len(words)
+    for block in Levenshtein.opcodes(words, truth):
+        length = block.src_end - block.src_start
+        if block.tag in ("equal", "replace") and length == block.dest_end - block.dest_start:
+            found[block.src_start : block.src_end] = truth[block.dest_start : block.dest_end]
+    return found
+
+
 def names_of(
-    engine: HandwritingRecogniser, lines: Lattices, wanted: dict[str, str], names: Sequence[str]
+    engine: HandwritingRecogniser, lines: Lattices, names: Sequence[str]
 ) -> tuple[Floats, Floats, list[str]]:
-    """Features of the best name for each true name's word, whether it is that name, the font."""
+    """Features of the best name for each word that may be one, whether the word is that name, the
+    font. Words that are no name teach when to say so."""
     lexicon = word_lexicon(tuple(names))
     features, right, fonts = [], [], []
     for row, log_probs in lines:
-        name = wanted.get("/".join(row.file.parts[-2:]), "")
-        word = name.split()[0].casefold() if name else ""
-        hypotheses = engine.decode(log_probs)
-        slots = slots_of(log_probs, hypotheses)
-        true = place_of(word, row.text, " ".join(slot.text for slot in slots)) if word else None
-        for place, slot in enumerate(slots):
-            # Words that are no name teach when to say so.
-            if not nameable(slot.text) or (place == true and not nameable(word)):
+        slots = slots_of(log_probs, engine.decode(log_probs))
+        true = counterparts([slot.text for slot in slots], row.text.split(" "))
+        for slot, word in zip(slots, true, strict=True):
+            if not nameable(slot.text):
                 continue
             found, ranked, _ = name_features(log_probs, slot, lexicon, engine.calibration.none)
             if ranked:
                 features.append(found)
-                right.append(float(place == true and ranked[0].name.casefold() == word))
+                right.append(float(ranked[0].name.casefold() == word.casefold().strip(".,;:()")))
                 fonts.append(row.writer)
     return np.array(features), np.array(right), fonts
 
@@ -217,12 +224,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     _, word_error = cross_validated(features, right, writers)
     word = fitted_curve(features, right)
 
-    with (options.names / "names.tsv").open(encoding="utf-8", newline="") as table:
-        rows = csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
-        wanted = {row["file"]: row["name"] for row in rows}
     names = options.lexicon.read_text(encoding="utf-8").split("\n")
     drawn = lattices(options.names, engine, lambda row: True)
-    features, right, fonts = names_of(engine, drawn, wanted, names)
+    features, right, fonts = names_of(engine, drawn, names)
     confidences, name_error = cross_validated(features, right, fonts)
     name = fitted_curve(features, right)
     notes = {
@@ -232,7 +236,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "name_ece_unseen_fonts": name_error,
     }
     value = replace(
-        start, word=word, name=name, sure=threshold(confidences, right, options.precision)
+        start,
+        word=word,
+        name=name,
+        sure=max(0.95, threshold(confidences, right, options.precision)),
     )
     target.write_text(stored(value, notes), encoding="utf-8")
 

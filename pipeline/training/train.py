@@ -269,7 +269,7 @@ def train(options: argparse.Namespace) -> None:
             losses.append(float(loss.detach()))
             symbols += int(rest[2].sum())
             with torch.no_grad():
-                kept = min(0.9985, position.step / (position.step + 100))
+                kept = min(0.9965, position.step / (position.step + 100))
                 for slow, fast in zip(smooth.parameters(), net.parameters(), strict=True):
                     slow.lerp_(fast, 1 - kept)
         position.round += 1

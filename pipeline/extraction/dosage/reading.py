@@ -159,7 +159,7 @@ class _Step:
 
 _MASS: Final = frozenset(["mg", "g", "µg", "ng", "UI", "MUI", "mmol", "mEq", "%"])
 _VOLUME: Final = frozenset(["ml", "cl", "l"])
-_ONE_AT_A_TIME: Final = frozenset(
+ONE_AT_A_TIME: Final = frozenset(
     ["application", "bain", "lavage", "lavement", "injection", "aérosol", "compresse"]
 )
 _TIME_NAMES: Final[dict[PeriodUnit, tuple[str, str]]] = {
@@ -850,7 +850,7 @@ class _Reader:
                 step.rate = replace(step.rate, count=None, split=False)
         if (
             dose is not None
-            and dose.unit in _ONE_AT_A_TIME
+            and dose.unit in ONE_AT_A_TIME
             and step.rate is not None
             and step.rate.count is None
             and step.rate.period == 1
@@ -859,6 +859,16 @@ class _Reader:
         ):
             step.rate = replace(step.rate, count=dose.low, count_max=dose.high)
             dose = replace(dose, low=Decimal(1), high=None)
+        if (
+            dose is not None
+            and step.rate is not None
+            and step.rate.count is None
+            and step.rate.unit == "wk"
+            and dose.low == len(step.days) > 1
+        ):
+            # "2 cp/semaine (mercredi et samedi)" is one on each of the days
+            step.rate = replace(step.rate, count=dose.low)
+            dose = replace(dose, low=Decimal(1))
         route = step.route
         unit = vocabulary().units.get(dose.unit) if dose is not None else None
         route = route or (unit.route if unit is not None else None) or self.form_route

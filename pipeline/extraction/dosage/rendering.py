@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from pipeline.extraction.dosage.reading import read_dosage
+from pipeline.extraction.dosage.reading import ONE_AT_A_TIME, read_dosage
 from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.model import Dosage, Quantity, Range, Timing
 
@@ -94,7 +94,12 @@ def _step(dosage: Dosage) -> str:
     if dosage.dose is not None:
         parts.append(_dose(dosage.dose) + ("/kg" if dosage.dose_per_kg else ""))
     if dosage.timing is not None:
-        parts += _timing(dosage.timing)
+        timing = _timing(dosage.timing)
+        high = dosage.dose.high if isinstance(dosage.dose, Range) else dosage.dose
+        if high is not None and high.unit in ONE_AT_A_TIME and high.value > 1:
+            # "2 applications par jour" would be one, twice a day
+            timing = [f"1 fois {part}" if part.startswith("par ") else part for part in timing]
+        parts += timing
     if dosage.as_needed:
         parts.append(f"si {dosage.as_needed_for}" if dosage.as_needed_for else "si besoin")
     if dosage.max_dose is not None:

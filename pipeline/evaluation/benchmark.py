@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 PAGES = 20
+LIMIT = 1800.0
 ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -142,7 +143,8 @@ def measure(command: Sequence[str | Path]) -> Cost:
     """Run `command` with one-thread libraries and measure it.
 
     Raises `subprocess.CalledProcessError` when it fails, a page put aside included: a page that
-    was not read would make the figures better than they are.
+    was not read would make the figures better than they are; `subprocess.TimeoutExpired` after
+    `LIMIT` seconds.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
@@ -151,7 +153,12 @@ def measure(command: Sequence[str | Path]) -> Cost:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     with _PeakMemory(process.pid) as peak:
-        status = process.wait()
+        try:
+            status = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if status:

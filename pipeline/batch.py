@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -19,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, Future, LocalCluster
 from distributed.scheduler import KilledWorker
 from distributed.security import Security
 
 from pipeline import __version__
 from pipeline.config import Settings
-from pipeline.errors import InputError, PageCrashed, RepriseError, UnreadablePage
+from pipeline.errors import InputError, PageCrashed, RepriseError, SetupError, UnreadablePage
 from pipeline.fhir.serialising import dumps
 from pipeline.intake.inbox import Listing, list_inbox, read
 from pipeline.intake.scanning import inspect
@@ -66,6 +67,9 @@ DASK = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
+# When nothing ends for this long, in seconds, a page hangs; looked at this often.
+STALLED_SECONDS = 300.0
+WATCH_SECONDS = 20.0
 # A run looks again for files that were still being written, this many times their patience long.
 PATIENCES = 2
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
@@ -292,17 +296,24 @@ class _Work:
     def carry_out(self, client: Client, tasks: list[_Task]) -> None:
         """Run all tasks, and those that they lead to, until none is open."""
         running: dict[Future[Any], _Task] = {}
-        finished = as_completed(raise_errors=False)
+        ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
 
         def start(task: _Task) -> None:
             future = self._submit(client, task)
             running[future] = task
-            finished.add(future)
+            future.add_done_callback(ended.put)
 
         for task in tasks:
             start(task)
         self.report_progress()
-        for future in finished:
+        last = time.monotonic()
+        while running:
+            try:
+                future = ended.get(timeout=WATCH_SECONDS)
+            except queue.Empty:
+                _look_after(client, time.monotonic() - last)
+                continue
+            last = time.monotonic()
             task = running.pop(future)
             for following in self._settle(task, future):
                 start(following)
@@ -421,6 +432,19 @@ class _Work:
         quarantine(self._out, document.scan, error, document.page_numbers, detail)
         draft_path(self._out, document.id).unlink(missing_ok=True)
         self._ledger.document_done(document, None, self._drafts, error)
+
+
+def _look_after(client: Client, idle: float) -> None:
+    """Nothing has ended for `idle` seconds: a page may hang, or no worker may be alive.
+
+    Restarting the workers makes what they were at count as one failed try. Raises `SetupError`
+    when there are none.
+    """
+    if idle < STALLED_SECONDS:
+        return
+    if not client.scheduler_info()["workers"]:
+        raise SetupError("Les processus de lecture ne démarrent pas : vérifiez la mémoire libre.")
+    client.restart()
 
 
 def _name(error: BaseException | None) -> str:

@@ -13,7 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pikepdf
 import pytest
+from PIL import Image
 
 from pipeline import batch
 from pipeline.config import Settings
@@ -156,3 +159,63 @@ def test_a_run_killed_half_way_and_started_again_gives_the_same_bundles(
     assert len(drafts(out)) < len(expected), "the run was cut off before its end"
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     assert drafts(out) == expected
+
+
+def make_bad_inbox(inbox: Path) -> dict[str, str]:
+    """Everything people drop by mistake, with the code each must end under ("" for a document
+    or a blank page)."""
+    good = (INBOX / CERTIFICATE).read_bytes()
+    ink = Image.new("L", (1240, 1754), 255)
+    photo = np.random.default_rng(7).integers(0, 255, (12, 9, 3), dtype=np.uint8)
+    (inbox / "vide.pdf").write_bytes(b"")
+    (inbox / "texte.pdf").write_text("ceci n'est pas un PDF", "utf-8")
+    (inbox / "tronquée.jpg").write_bytes((INBOX / "page tournée.jpg").read_bytes()[:60_000])
+    with pikepdf.open(INBOX / CERTIFICATE) as pdf:
+        pdf.save(inbox / "protégé.pdf", encryption=pikepdf.Encryption(owner="a", user="b"))
+    with pikepdf.new() as pdf:
+        pdf.save(inbox / "sans page.pdf")
+    Image.new("L", (1, 1)).save(inbox / "point.png")
+    Image.new("1", (30_000, 30_000), 1).save(inbox / "immense.png")
+    ink.save(inbox / "blanche.png", dpi=(150, 150))
+    Image.fromarray(photo).resize((1600, 1200), Image.Resampling.BICUBIC).save(
+        inbox / "vacances.jpg"
+    )
+    (inbox / "a\nb.pdf").write_bytes(good)
+    outside = inbox.parent / "ailleurs.pdf"
+    outside.write_bytes(good)
+    (inbox / "lien.pdf").symlink_to(outside)
+    return {
+        "vide.pdf": "fichier-vide",
+        "texte.pdf": "format-inconnu",
+        "tronquée.jpg": "fichier-abime",
+        "protégé.pdf": "fichier-protege",
+        "sans page.pdf": "sans-page",
+        "point.png": "image-trop-petite",
+        "immense.png": "image-trop-grande",
+        "vacances.jpg": "pas-un-document",
+        "lien.pdf": "hors-du-dossier",
+    }
+
+
+def test_bad_input_ends_in_one_state_each_and_the_batch_goes_on(
+    inbox: Path, tmp_path: Path
+) -> None:
+    expected = make_bad_inbox(inbox)
+    before = {path.name: path.read_bytes() for path in inbox.iterdir()}
+    out = tmp_path / "out"
+    summary = go(inbox, out, Settings(patience_seconds=1.0), jobs=2)
+    assert {aside.origin: aside.code for aside in summary.aside} == expected
+    assert all(aside.sentence.endswith(".") for aside in summary.aside)
+    [entry] = summary.documents
+    assert entry.scan.origins == ("a\nb.pdf",)
+    assert summary.page_states[PageState.BLANK] == 1
+    assert {path.name: path.read_bytes() for path in inbox.iterdir()} == before
+    kept = {
+        json.loads(path.read_text("utf-8"))["origins"][0]: path.parent
+        for path in (out / "quarantine").glob("*/reason.json")
+    }
+    assert set(kept) == set(expected) - {"lien.pdf"}, "a link's target is never read"
+    for origin, folder in kept.items():
+        [original] = [path for path in folder.iterdir() if path.name != "reason.json"]
+        assert original.read_bytes() == before[origin]
+    assert not [path for path in out.rglob("*") if "\n" in path.name]

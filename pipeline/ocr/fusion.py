@@ -1,26 +1,30 @@
 """Where two engines read the same ink: which reading stands, and how sure it is now.
 
-The engines err independently enough that agreement is the best evidence there is. With the
-calibrated probabilities p and q of two readings, Bayes' rule under independent errors gives for
-agreement 1 − (1 − p)(1 − q), and for contradiction p(1 − q) over all cases in which not both are
-right. What stands is never a mixture: a line is one engine's or the other's.
+Agreement of engines is the best evidence there is. With the calibrated probabilities p and q of
+two readings that differ, Bayes' rule under independent errors gives p(1 − q) over all cases in
+which not both are right. Readings that agree would be right with 1 − (1 − p)(1 − q), were their
+errors independent; but a stroke that was cut off misleads both, so that the lesser engine counts
+by its square root only (measured on real pages). What stands is never a mixture: a line is one
+engine's or the other's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.model import Alternative, Line, Word
 
-_CERTAIN = 0.999
+_CERTAIN = 0.995
 """No reading of ink is surer than this, however many engines agree."""
 
 
 def agreed(first: float, second: float) -> float:
     """Probability of a word that two engines read alike."""
-    return min(1 - (1 - first) * (1 - second), max(_CERTAIN, first, second))
+    high, low = max(first, second), min(first, second)
+    return max(min(1 - (1 - high) * math.sqrt(1 - low), _CERTAIN), high)
 
 
 def contradicted(first: float, second: float) -> float:

@@ -23,7 +23,7 @@ def line(engine: str, *words: tuple[str, float]) -> Line:
 
 @pytest.mark.parametrize(
     ("first", "second", "together", "apart"),
-    [(0.5, 0.5, 0.75, 1 / 3), (0.9, 0.9, 0.99, 0.09 / 0.19), (0.9, 0.0, 0.9, 0.9)],
+    [(0.5, 0.19, 0.55, 0.405 / 0.905), (0.9, 0.64, 0.94, 0.324 / 0.424), (0.9, 0.0, 0.9, 0.9)],
 )
 def test_agreement_raises_and_contradiction_lowers(
     first: float, second: float, together: float, apart: float

@@ -185,6 +185,10 @@ def parse_name(words: Sequence[NameWord], *, family_first: bool) -> ParsedName |
             text, repaired = _mended(family, True)
             names, repaired_too = _given(given)
             doubts = (LETTERS_REPAIRED,) if repaired or repaired_too else ()
+            # « ROY ZOÉ Marie »: a given name in capitals next to the others.
+            edge = family[-1] if family[0] is words[0] else family[0]
+            if len(family) > 1 and not edge.is_particle and is_given_name(edge.text):
+                doubts += (ORDER_UNCLEAR,)
             return ParsedName(text, names, start, end, doubts, by_capitals=True)
     return _by_given_names(words, start, end, family_first, bool(capitals))
 

@@ -19,6 +19,6 @@ def component(doc: Doc) -> Doc:
     head = head_rows(found.lines, found.patient, found.prescriber, found.date)
     found.lines = in_sections(found.lines, head)
     found.body = tuple(line for line in found.lines if line.section != HEAD)
-    found.passages = flowed(found.body)
+    found.passages = flowed(found.body, found.lines)
     found.sections = passages(found.lines)
     return doc

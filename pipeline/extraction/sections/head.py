@@ -6,12 +6,15 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 
+from rapidfuzz import fuzz
+
 from pipeline.extraction.evidence import TextLine, fold
 from pipeline.extraction.sections.reading import find_title
 from pipeline.model import Box, Evidence, Patient, Prescriber, Value
 
 _CONTACT = re.compile(
-    r"(?<![a-z])(?:tel\b|telephone|fax\b|rpps|finess|adeli|n° am\b|siret|siren|e-?mail|mail\b|"
+    r"(?<![a-z])(?:tel\b|telephone|fax\b|rpps|finess|adeli|n° am\b|assurance maladie|"
+    r"securite sociale|n° ss\b|nir\b|siret|siren|e-?mail|mail\b|"
     r"site\b|www\.|"
     r"conventionne\w*|secteur [12]|secretariat|sur rendez-vous|consultations? sur|diplome\w*|"
     r"ancien\w* (?:interne|"
@@ -55,7 +58,26 @@ def head_rows(
         len(lines),
     )
     top = max((i for i in range(body) if alone[i]), default=-1)
-    return frozenset(line.number for i, line in enumerate(lines) if alone[i] or i < top)
+    head = {line.number for i, line in enumerate(lines) if alone[i] or i < top}
+    said = [part.folded for line in lines if line.number in head for part in line.parts()]
+    echoes = {
+        line.number
+        for i, line in enumerate(lines)
+        if i > 0.5 * len(lines) and not _CLINICAL.search(line.folded) and _echoes(line, said)
+    }
+    return frozenset(head | echoes)
+
+
+def _echoes(line: TextLine, said: Sequence[str]) -> bool:
+    """Whether a row repeats a piece of the letterhead, as a stamp does, be it badly read."""
+    return all(
+        len(part.text) < 3
+        or any(
+            len(part.text) <= len(text) + 4 and fuzz.partial_ratio(part.folded, text) >= 80
+            for text in said
+        )
+        for part in line.parts()
+    )
 
 
 _CLINICAL = re.compile(

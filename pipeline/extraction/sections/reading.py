@@ -77,20 +77,27 @@ def _inline() -> tuple[re.Pattern[str], dict[str, str]]:
 _BULLET = re.compile(r"\s*(?:[-•*·–>▪●◦]|\d{1,2}\s?[.)/]\s|[oO]\s)")
 
 
+_NEW_STATEMENT = re.compile(
+    r"(?:allerg\w+|pas d(?:e |')|absence|aucune?|revoir|rdv|a revoir|dr\b|docteur|auscultation|"
+    r"ta\b|fc\b|poids|taille|bdcf?|maf|hu\b)"
+)
 _EXPECTS_NUMBER = re.compile(
     r"(?:[:=]|\b(?:fr|fc|pouls|ta|pa|poids|taille|imc|spo2|sat|eva|hu|crp|hb|de|a|du|le|et))\s*$"
 )
 
 
-def flowed(rows: Sequence[TextLine]) -> tuple[TextLine, ...]:
+def flowed(
+    rows: Sequence[TextLine], page_rows: Sequence[TextLine] | None = None
+) -> tuple[TextLine, ...]:
     """Rows as they are meant to be read: wrapped ones joined, and cut where a title stands inside.
 
-    A row goes on in the next one when the first word of that one had no room left on it.
+    A row goes on in the next one when the first word of that one had no room left on it; how far
+    rows may reach is seen from all `page_rows` (`rows` themselves unless given).
     """
     lines: list[TextLine] = []
     last: TextLine | None = None
     margins: dict[int, float] = {}
-    for row in rows:
+    for row in page_rows or rows:
         margins[row.page] = max(margins.get(row.page, 0.0), row.level.right)
     for row in rows:
         if last is not None and _goes_on(last, row, margins[row.page]):
@@ -110,6 +117,8 @@ def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
         return False
     # « ... FR » / « 21. Auscultation ... »: after a label a number is no bullet.
     if _BULLET.match(following.text) and not _EXPECTS_NUMBER.search(row.folded):
+        return False
+    if _NEW_STATEMENT.match(following.folded):
         return False
     height = min(row.level.height, following.level.height)
     if following.level.y - row.level.bottom > 1.3 * height:

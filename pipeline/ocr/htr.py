@@ -43,6 +43,8 @@ VERSION = "1.0"
 WEIGHTS = Path(__file__).parent / "weights"
 DOWNSAMPLING = 8
 """Columns of the network's input per time step."""
+DISPUTED = 0.5
+"""Most confidence in a figure that reads otherwise without the language model."""
 LONGEST = 4000
 """Widest network input in pixels; longer lines are squeezed."""
 
@@ -232,6 +234,15 @@ class HandwritingRecogniser:
             for other, share in slot.others[:5]
             if other and STRUCK not in other
         ]
+        seen = greedy(log_probs[slot.start : slot.end])
+        if seen != slot.text and any(map(str.isdigit, seen + text)):
+            # The language model may mend a word, never a figure: both readings are shown.
+            confidence = min(confidence, DISPUTED)
+            alternatives = [a for a in alternatives if a.text != seen]
+            if seen and STRUCK not in seen:
+                alternatives.insert(
+                    0, Alternative(text=seen, confidence=DISPUTED, source=self.name)
+                )
         if lexicon is not None and nameable(text):
             name = self.name_of(log_probs, slot, lexicon)
             if name.known:
@@ -259,7 +270,7 @@ class HandwritingRecogniser:
         candidates = tuple(
             Alternative(
                 text=candidate.form,
-                confidence=confidence if place == 0 else min(1.0, float(others[place])),
+                confidence=confidence if place == 0 else min(confidence, float(others[place])),
                 source="lexicon",
             )
             for place, candidate in enumerate(top)

@@ -10,15 +10,19 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.model import State
+from pipeline.ocr.decoding import CLASS_OF, Hypothesis
 from pipeline.ocr.htr import (
+    DISPUTED,
     WEIGHTS,
     HandwritingRecogniser,
+    Lattice,
     nameable,
     recogniser,
     slots_of,
     word_lexicon,
 )
 from pipeline.ocr.ink import HEIGHT, SIDE, fitted, ink_of, network_input
+from pipeline.ocr.symbols import SYMBOLS
 from pipeline.raster import Pixels
 from samples.generator.fonts import printed_fonts
 from samples.generator.lines import Line, render
@@ -119,6 +123,24 @@ def test_in_no_lexicon_can_win(engine: HandwritingRecogniser) -> None:
 )
 def test_figures_and_short_words_are_never_looked_up(word: str, expected: bool) -> None:
     assert nameable(word) is expected
+
+
+def test_a_figure_that_the_language_model_mends_is_disputed(
+    engine: HandwritingRecogniser,
+) -> None:
+    """A dose is read, not guessed: "3,75" from strokes that say "375" is no sure reading."""
+    text = "37 mg"
+    probabilities = np.full((5 * len(text), len(SYMBOLS) + 1), 1e-4)
+    for place, symbol in enumerate(text):
+        probabilities[5 * place : 5 * place + 3, CLASS_OF[symbol]] = 1
+        probabilities[5 * place + 3 : 5 * place + 5, 0] = 1
+    probabilities[3, [0, CLASS_OF[","]]] = 0.5, 0.49
+    log_probs = np.log(probabilities / probabilities.sum(1, keepdims=True)).astype(np.float32)
+    slots = slots_of(log_probs, [Hypothesis("3,7 mg", 0.0, 0.0)])
+    span = engine._span(Lattice(log_probs, 8.0, 0.0, 8 * len(log_probs)), slots[0], None)
+    assert span.text == "3,7"
+    assert span.confidence <= DISPUTED
+    assert span.alternatives[0].text == "37"
 
 
 def test_slots_are_the_words_of_the_best_reading(engine: HandwritingRecogniser) -> None:

@@ -12,7 +12,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
@@ -206,6 +206,32 @@ class Client:
                     path = _within(base, str(link.get("url", "")))
         return found
 
+    def count(self, query: str) -> int:
+        """How many resources match `query`, by the server's own count."""
+        page = self.repeat("GET", f"{query}&_summary=count").resource or {}
+        return int(page.get("total", len(page.get("entry", ()))))
+
+    def absent(self, references: Iterable[str]) -> set[str]:
+        """Which of `references` ("Type/id") the server does not hold (or has deleted)."""
+        missing: set[str] = set()
+        for part in _by_type(references):
+            query = _id_query(part)
+            held: set[str] = set()
+            if self.count(query):
+                found = self.search(f"{query}&_elements=id&_count={len(part)}")
+                held = {f"{one['resourceType']}/{one['id']}" for one in found}
+            missing.update(reference for reference in part if reference not in held)
+        return missing
+
+    def missing(self, references: Iterable[str]) -> set[str]:
+        """`absent` for references that should all be there: counted, read where a count is off."""
+        missing: set[str] = set()
+        for part in _by_type(references):
+            if self.count(_id_query(part)) != len(part):
+                read = self.read_many(part, "id")
+                missing.update(name for name, answer in read.items() if isinstance(answer, int))
+        return missing
+
     def read_many(self, references: list[str], elements: str = "") -> dict[str, Json | int]:
         """The resources at `references` ("Type/id") in as few requests as the server allows.
 
@@ -253,6 +279,21 @@ class Client:
 
 # Reads in one batch: servers limit the entries of a Bundle.
 READ_AT_ONCE = 50
+
+
+def _by_type(references: Iterable[str]) -> Iterator[list[str]]:
+    """Distinct references in parts of one type each."""
+    kinds: dict[str, list[str]] = {}
+    for reference in dict.fromkeys(references):
+        kinds.setdefault(reference.partition("/")[0], []).append(reference)
+    for several in kinds.values():
+        for start in range(0, len(several), READ_AT_ONCE):
+            yield several[start : start + READ_AT_ONCE]
+
+
+def _id_query(references: Sequence[str]) -> str:
+    kind = references[0].partition("/")[0]
+    return f"{kind}?_id=" + ",".join(reference.partition("/")[2] for reference in references)
 
 
 def entry_status(entry: Json) -> int:

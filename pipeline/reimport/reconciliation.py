@@ -20,6 +20,9 @@ from pipeline.reimport.errors import ServerProblem
 from pipeline.reimport.receipts import Delivery, Effect, Receipt
 from pipeline.store.files import write_atomically
 
+# Identifiers in one search.
+ASKED_AT_ONCE: Final = 25
+
 
 class Line(Frozen):
     """One document against the server: resources expected, found again, missing (references)."""
@@ -69,18 +72,19 @@ def reconcile(
     """
     sentence = ""
     doubles: list[Double] = []
-    held: dict[str, bool] = {}
+    missing: set[str] = set()
     try:
-        held = _read_back(client, receipts)
-        for reference, query in searches.items():
-            page = client.repeat("GET", f"{query}&_summary=count").resource or {}
-            count = int(page.get("total", len(page.get("entry", ()))))
-            if count != 1:
-                doubles.append(Double(reference=reference, count=count))
+        missing = client.missing(
+            sent.reference
+            for receipt in receipts
+            for sent in receipt.resources
+            if receipt.delivery is Delivery.SENT and sent.effect is not Effect.DELETED
+        )
+        doubles = _doubles(client, searches)
     except ServerProblem as problem:
         sentence = problem.sentence
-    lines = tuple(_line(receipt, held) for receipt in receipts)
     checked = not sentence
+    lines = tuple(_line(receipt, missing, checked) for receipt in receipts)
     sent = [line for line in lines if line.delivery is Delivery.SENT]
     return Reconciliation(
         target=client.target.base_url,
@@ -108,31 +112,35 @@ def write_report(folder: Path, reconciliation: Reconciliation) -> Path:
     return path
 
 
-def _read_back(client: Client, receipts: Sequence[Receipt]) -> dict[str, bool]:
-    references = dict.fromkeys(
-        sent.reference
-        for receipt in receipts
-        for sent in receipt.resources
-        if receipt.delivery is Delivery.SENT and sent.effect is not Effect.DELETED
-    )
-    found = client.read_many(list(references), "id")
-    return {reference: not isinstance(answer, int) for reference, answer in found.items()}
+def _doubles(client: Client, searches: Mapping[str, str]) -> list[Double]:
+    """Actors whose search does not find exactly one; asked for many at a time."""
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for reference, query in searches.items():
+        kind, _, value = query.partition("?identifier=")
+        kinds.setdefault(kind, []).append((reference, value))
+    found: list[Double] = []
+    for kind, several in kinds.items():
+        for start in range(0, len(several), ASKED_AT_ONCE):
+            part = several[start : start + ASKED_AT_ONCE]
+            values = ",".join(value for _, value in part)
+            if client.count(f"{kind}?identifier={values}") == len(part):
+                continue
+            counts = [(name, client.count(f"{kind}?identifier={value}")) for name, value in part]
+            found.extend(Double(reference=name, count=n) for name, n in counts if n != 1)
+    return found
 
 
-def _line(receipt: Receipt, held: Mapping[str, bool]) -> Line:
+def _line(receipt: Receipt, missing: set[str], checked: bool) -> Line:
     expected = [sent for sent in receipt.resources if sent.effect is not Effect.DELETED]
-    missing = tuple(
-        sent.reference
-        for sent in expected
-        if receipt.delivery is Delivery.SENT and not held.get(sent.reference, False)
-    )
+    sent_out = receipt.delivery is Delivery.SENT
+    lost = tuple(sent.reference for sent in expected if sent_out and sent.reference in missing)
     return Line(
         document=receipt.document,
         delivery=receipt.delivery,
         patient=receipt.patient,
         expected=len(expected),
-        found=sum(held.get(sent.reference, False) for sent in expected),
-        missing=missing,
+        found=len(expected) - len(lost) if checked and sent_out else 0,
+        missing=lost,
         kept=_with(receipt, Effect.KEPT),
         deleted=_with(receipt, Effect.DELETED),
         sentence=receipt.sentence,

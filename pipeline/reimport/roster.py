@@ -11,7 +11,7 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -24,6 +24,9 @@ from pipeline.reimport.client import Client
 from pipeline.reimport.errors import RosterColumns, RosterUnreadable
 from pipeline.reimport.matching import KnownPatient, Traits, fold, known_patient
 from pipeline.store.files import write_atomically
+
+# Values in one search.
+ASKED_AT_ONCE: Final = 20
 
 # Field → headings it goes by in exports, folded.
 HEADINGS: Final[Mapping[str, frozenset[str]]] = {
@@ -116,22 +119,32 @@ def search_roster(client: Client, patients: Sequence[Traits]) -> tuple[KnownPati
 
     Asks by NIR, by the practice's number, by birth date and by each name. Raises `ServerProblem`.
     """
-    queries: set[str] = set()
+    asked: dict[str, set[str]] = {"identifier": set(), "birthdate": set(), "family": set()}
     for traits in patients:
         if traits.nir:
             bare = traits.nir.replace(" ", "")
-            queries.update(f"identifier={quote(bare, safe='')}" for bare in (bare, bare[:13]))
-        queries.update(f"identifier={quote(number, safe='')}" for number in traits.numbers)
+            asked["identifier"].update((bare, bare[:13]))
+        asked["identifier"].update(traits.numbers)
         if traits.birth_date is not None:
-            queries.add(f"birthdate={traits.birth_date}")
-        queries.update(f"family={quote(family, safe='')}" for family in traits.families)
+            asked["birthdate"].add(traits.birth_date.isoformat())
+        asked["family"].update(traits.families)
     found: dict[str, KnownPatient] = {}
-    for query in sorted(queries):
+    for query in _queries(asked):
         for resource in client.search(f"Patient?{query}&_count=100"):
             if resource.get("resourceType") == "Patient" and resource.get("active") is not False:
                 known = known_patient(resource)
                 found[known.reference] = known
     return tuple(found[reference] for reference in sorted(found))
+
+
+def _queries(asked: Mapping[str, set[str]]) -> Iterator[str]:
+    """One search for several values: a comma between them means "or", one inside is escaped."""
+    for name, values in asked.items():
+        escaped = [quote(value.replace(",", "\\,"), safe="") for value in sorted(values)]
+        # HAPI takes one birth date at a time.
+        many = 1 if name == "birthdate" else ASKED_AT_ONCE
+        for start in range(0, len(escaped), many):
+            yield f"{name}=" + ",".join(escaped[start : start + many])
 
 
 _PATIENTS: Final = TypeAdapter(tuple[KnownPatient, ...])

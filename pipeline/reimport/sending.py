@@ -10,25 +10,34 @@ the server is, not where its memory is. Writes of one patient are made one after
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 
 from pipeline.fhir import systems
 from pipeline.fhir.checking import problems
-from pipeline.fhir.serialising import dumps, loads
 from pipeline.model import Frozen
 from pipeline.reimport.assignment import Assignment, Decision, Policy, assign, recall, remember
+from pipeline.reimport.bundles import (
+    Entry,
+    digest,
+    encoded,
+    entries_of,
+    holds,
+    known_places,
+    load,
+    patient_entry,
+    patient_of,
+    placed,
+    references_in,
+)
 from pipeline.reimport.client import (
     Answer,
     Client,
@@ -89,23 +98,6 @@ class Outcome(Frozen):
     reconciliation: Reconciliation | None
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One resource to write: its fullUrl, and where it goes.
-
-    `reference` is `Type/id` for a PUT; a conditional create has the search in `condition`.
-    """
-
-    full_url: str
-    resource: Json
-    reference: str | None
-    condition: str | None
-
-    @property
-    def kind(self) -> str:
-        return str(self.resource["resourceType"])
-
-
 @dataclass
 class _Run:
     """What the documents of one send share."""
@@ -117,6 +109,8 @@ class _Run:
     now: Callable[[], dt.datetime]
     bundles: Mapping[str, Path]
     decisions: dict[str, Decision]
+    # What the server did not hold when the send began, of documents never sent before.
+    absent: set[str]
     lock: Lock = field(default_factory=Lock)
     actor_locks: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
     actors: dict[str, Sent] = field(default_factory=dict)
@@ -166,12 +160,15 @@ def send(
         Client(target, patience or Patience(), transport) as client,
     ):
         decisions = recall(folder)
-        assignments = _assignments(client, out, bundles, decisions, policy, now())
+        papers = _papers(bundles)
+        assignments = _assignments(client, out, papers, decisions, policy, now())
         fresh = [a.decision for a in assignments if a.decision and a.key not in decisions]
         if fresh and not dry_run:
             remember(folder, fresh)
         decisions.update((decision.key, decision) for decision in fresh)
-        run = _Run(client, folder, batch, dry_run, now, bundles, decisions)
+        new = [paper for name, paper in papers.items() if read_receipt(folder, name) is None]
+        absent = client.absent(reference for paper in new for reference in paper.references)
+        run = _Run(client, folder, batch, dry_run, now, bundles, decisions, absent)
         assigned = {assignment.document: assignment for assignment in assignments}
         groups: dict[str, list[str]] = defaultdict(list)
         for document in bundles:
@@ -248,23 +245,38 @@ def questions(
     folder = receipts_folder(out, target.base_url)
     bundles = {path.stem: path for path in sorted((out / "validated").glob("*.json"))}
     with Client(target, transport=transport) as client:
-        return _assignments(client, out, bundles, recall(folder), policy, now())
+        return _assignments(client, out, _papers(bundles), recall(folder), policy, now())
+
+
+@dataclass(frozen=True)
+class _Paper:
+    """What must be known of every document before any is sent."""
+
+    patient: Json
+    references: tuple[str, ...]
+
+
+def _papers(bundles: Mapping[str, Path]) -> dict[str, _Paper]:
+    papers = {}
+    for document, path in bundles.items():
+        try:
+            bundle = load(path)
+        except NotValidated:
+            continue  # its receipt will say so
+        urls = [entry.get("request", {}).get("url", "") for entry in bundle.get("entry", ())]
+        papers[document] = _Paper(patient_of(bundle), tuple(url for url in urls if "/" in url))
+    return papers
 
 
 def _assignments(
     client: Client,
     out: Path,
-    bundles: Mapping[str, Path],
+    papers: Mapping[str, _Paper],
     decisions: Mapping[str, Decision],
     policy: Policy,
     when: dt.datetime,
 ) -> tuple[Assignment, ...]:
-    patients = {}
-    for document, path in bundles.items():
-        try:
-            patients[document] = _patient(_load(path))
-        except NotValidated:
-            continue  # its receipt says so
+    patients = {document: paper.patient for document, paper in papers.items()}
     asking = policy.model_copy(update={"create_unmatched": False})
     first = assign(patients, kept_roster(out), decisions, asking, when)
     # Whom the imported list does not know, the server may.
@@ -299,11 +311,11 @@ def _deliver(run: _Run, document: str, assignment: Assignment | None) -> Receipt
     try:
         if run.stop.is_set():
             raise run.reason or ServerSilent()
-        bundle = _load(run.bundles[document])
+        bundle = load(run.bundles[document])
         if assignment is None:
             raise NotValidated
         _check_sound(bundle, progress)
-        _deliver_entries(run, assignment, _entries(bundle), before, progress)
+        _deliver_entries(run, assignment, entries_of(bundle), before, progress)
     except ServerProblem as met:
         problem = met
         if isinstance(met, _EVERYWHERE) or met.action is Action.RETRY:
@@ -368,8 +380,8 @@ def _deliver_entries(
         raise PatientUndecided(assignment.proposal.sentence or None)
     earlier = _earlier(before)
     done = progress.done
-    places = _known_places(entries)
-    own = _patient_entry(entries)
+    places = known_places(entries)
+    own = patient_entry(entries)
     patient, made = _resolve_patient(run, decision, entries, assignment)
     places.pop(own.full_url, None)
     if patient is not None:
@@ -387,8 +399,8 @@ def _deliver_entries(
     actors = {entry.full_url for entry in conditional}
     # A conditional actor may refer to another, or to one that is PUT: those come before it. (Its
     # evidence refers to the scan, which comes after and refers back.)
-    conditional.sort(key=lambda entry: len(_references(entry.resource) & actors))
-    needed = set().union(*(_references(entry.resource) & people for entry in conditional))
+    conditional.sort(key=lambda entry: len(references_in(entry.resource) & actors))
+    needed = set().union(*(references_in(entry.resource) & people for entry in conditional))
     _write(run, [plain[url] for url in plain if url in needed], places, earlier, progress)
     for entry in conditional:
         sent = _resolve_actor(run, entry, places)
@@ -459,9 +471,9 @@ def _new_patient(
     """
     named = run.bundles.get(decision.first or "")
     if decision.first != assignment.document and named is not None:
-        entries = _entries(_load(named))
-    source = _patient_entry(entries)
-    places = _known_places(entries)
+        entries = entries_of(load(named))
+    source = patient_entry(entries)
+    places = known_places(entries)
     if source.condition is None:
         progress = _Progress()
         _write(run, [source], places, {}, progress)
@@ -473,7 +485,7 @@ def _new_patient(
         if isinstance(held, int):
             raise VersionConflict(status=held)
         weighed = compare(traits_of(source.resource), known_patient(held))
-        if not is_clear(weighed) and not _holds(held, _placed(source.resource, places)):
+        if not is_clear(weighed) and not holds(held, placed(source.resource, places)):
             raise PatientUndecided(
                 "Le serveur connaît déjà cet identifiant sous une autre identité : à vérifier."
             )
@@ -504,7 +516,7 @@ def _resolve_actor(run: _Run, entry: Entry, places: Mapping[str, str]) -> Sent:
 
 
 def _ask_actor(run: _Run, entry: Entry, key: str, places: Mapping[str, str]) -> Sent:
-    resource = _placed(entry.resource, places)
+    resource = placed(entry.resource, places)
     version, created = None, False
     if run.dry_run:
         reference = _find(run.client, key)
@@ -527,14 +539,14 @@ def _ask_actor(run: _Run, entry: Entry, key: str, places: Mapping[str, str]) -> 
 
 def _find(client: Client, query: str) -> str | None:
     """The one resource that a search finds, None for none. Raises `SeveralActors`."""
-    found = client.search(f"{_encoded(query)}&_elements=id&_count=3")
+    found = client.search(f"{encoded(query)}&_elements=id&_count=3")
     if len(found) > 1:
         raise SeveralActors
     return f"{found[0]['resourceType']}/{found[0]['id']}" if found else None
 
 
 def _create_on_condition(client: Client, entry: Entry, resource: Json) -> Answer:
-    headers = {"If-None-Exist": _encoded(entry.condition or "")}
+    headers = {"If-None-Exist": encoded(entry.condition or "")}
     conflicts = 0
     while True:
         try:
@@ -552,7 +564,7 @@ def _create_on_condition(client: Client, entry: Entry, resource: Json) -> Answer
 def _conditions(run: _Run) -> dict[str, str]:
     """The search that must find exactly one, for each actor that was created on condition."""
     return {
-        sent.reference: _encoded(key) for key, sent in sorted(run.actors.items()) if sent.reference
+        sent.reference: encoded(key) for key, sent in sorted(run.actors.items()) if sent.reference
     }
 
 
@@ -571,13 +583,13 @@ def _write(
     Says in `progress` what the server holds in the end. Raises `RecordDiffers` before anything is
     written when the record says something else than what we left there.
     """
-    placed = [(entry, _placed(entry.resource, places)) for entry in entries]
+    pairs = [(entry, placed(entry.resource, places)) for entry in entries]
     done = progress.done
     conflicts, tried = 0, 0
-    while placed:
+    while pairs:
         tried += 1
         progress.tries += 1
-        planned = _plan(run, placed, earlier, progress.withdrawn)
+        planned = _plan(run, pairs, earlier, progress.withdrawn)
         done.update((sent.full_url, sent) for _, sent in planned)
         if any(sent.effect is Effect.CONFLICT for _, sent in planned):
             raise RecordDiffers
@@ -614,14 +626,19 @@ def _unwritten(done: dict[str, Sent], writes: Iterable[tuple[Json, Sent]]) -> No
 
 def _plan(
     run: _Run,
-    placed: Sequence[tuple[Entry, Json]],
+    pairs: Sequence[tuple[Entry, Json]],
     earlier: Mapping[str, Sent],
     withdrawn: bool,
 ) -> list[tuple[Json, Sent]]:
-    references = [entry.reference for entry, _ in placed if entry.reference]
-    held = run.client.read_many(references)
+    references = [entry.reference for entry, _ in pairs if entry.reference]
+    with run.lock:
+        absent = run.absent.intersection(references)
+        # A second look, after a write that may have arrived, is at the server.
+        run.absent.difference_update(absent)
+    held: dict[str, Json | int] = dict.fromkeys(absent, int(httpx.codes.NOT_FOUND))
+    held.update(run.client.read_many([name for name in references if name not in absent]))
     planned = []
-    for entry, resource in placed:
+    for entry, resource in pairs:
         reference = entry.reference or ""
         there = held[reference]
         if withdrawn and there == httpx.codes.GONE:
@@ -644,7 +661,7 @@ def _intend(entry: Entry, ours: Json, theirs: Json | int, before: Sent | None) -
             effect = Effect.DELETED
         else:
             effect = Effect.CONFLICT
-    elif _holds(theirs, ours):
+    elif holds(theirs, ours):
         effect = Effect.SAME
     elif before is None:
         effect = Effect.CONFLICT
@@ -694,27 +711,6 @@ def _version(entry: Json) -> str | None:
     return None if version is None else str(version)
 
 
-# --- bundles --------------------------------------------------------------------------------
-
-
-def digest(resource: Json) -> str:
-    """Hash of a resource's content."""
-    return hashlib.sha256(dumps(resource).encode()).hexdigest()[:24]
-
-
-def _load(path: Path) -> Json:
-    """The bundle in a file. Raises `NotValidated` when it is damaged or says it is a draft."""
-    try:
-        bundle = loads(path.read_bytes())
-    except (ValueError, OSError) as broken:
-        raise NotValidated(
-            "Le fichier validé est abîmé : validez ce document à nouveau."
-        ) from broken
-    if systems.VALIDATED_BUNDLE not in bundle.get("meta", {}).get("profile", ()):
-        raise NotValidated
-    return bundle
-
-
 def _check_sound(bundle: Json, progress: _Progress) -> None:
     """Our own checks, unless this very content has passed them. Raises `NotValidated`."""
     content = digest(bundle)
@@ -725,105 +721,3 @@ def _check_sound(bundle: Json, progress: _Progress) -> None:
             "Ce document ne passe pas nos contrôles : validez-le à nouveau avant l'envoi."
         )
     progress.bundle = content
-
-
-def _patient(bundle: Json) -> Json:
-    for entry in bundle.get("entry", ()):
-        resource: Json = entry.get("resource", {})
-        if resource.get("resourceType") == "Patient":
-            return resource
-    return {"resourceType": "Patient"}
-
-
-def _patient_entry(entries: Sequence[Entry]) -> Entry:
-    for entry in entries:
-        if entry.kind == "Patient":
-            return entry
-    raise NotValidated
-
-
-def _entries(bundle: Json) -> list[Entry]:
-    entries = []
-    for entry in bundle["entry"]:
-        request = entry["request"]
-        put = request["method"] == "PUT"
-        entries.append(
-            Entry(
-                full_url=entry["fullUrl"],
-                resource=entry["resource"],
-                reference=request["url"] if put else None,
-                condition=None if put else request["ifNoneExist"],
-            )
-        )
-    return entries
-
-
-def _known_places(entries: Sequence[Entry]) -> dict[str, str]:
-    """Where each entry goes whose id is ours to choose."""
-    return {entry.full_url: entry.reference for entry in entries if entry.reference}
-
-
-def _placed(resource: Json, places: Mapping[str, str]) -> Json:
-    """`resource` with every reference to a fullUrl replaced by where that entry is kept."""
-
-    def place(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {
-                name: places.get(value, value)
-                if name == "reference" and isinstance(value, str)
-                else place(value)
-                for name, value in node.items()
-            }
-        if isinstance(node, list):
-            return [place(one) for one in node]
-        return node
-
-    return {name: place(value) for name, value in resource.items()}
-
-
-def _references(node: Any) -> set[str]:
-    if isinstance(node, dict):
-        own = {node["reference"]} if isinstance(node.get("reference"), str) else set()
-        return own.union(*(_references(value) for value in node.values()))
-    if isinstance(node, list):
-        return set().union(*(_references(one) for one in node))
-    return set()
-
-
-def _encoded(query: str) -> str:
-    """A search as it may travel: what a server would read otherwise is percent-encoded."""
-    return quote(query, safe="?=&:/|,.-_~%")
-
-
-def _holds(theirs: Any, ours: Any) -> bool:
-    """Whether everything in `ours` is in `theirs`; a server may add, and renumbers `meta`."""
-    if isinstance(ours, dict):
-        if not isinstance(theirs, dict):
-            return False
-        return all(
-            _holds_meta(theirs.get(name), value)
-            if name == "meta"
-            else _holds(theirs.get(name), value)
-            for name, value in ours.items()
-        )
-    if isinstance(ours, list):
-        return (
-            isinstance(theirs, list)
-            and len(ours) == len(theirs)
-            and all(_holds(b, a) for a, b in zip(ours, theirs, strict=True))
-        )
-    if isinstance(ours, bool) or isinstance(theirs, bool):
-        return theirs is ours
-    if isinstance(ours, int | Decimal) and isinstance(theirs, int | Decimal):
-        return Decimal(ours) == Decimal(theirs)
-    return bool(ours == theirs)
-
-
-def _holds_meta(theirs: Any, ours: Any) -> bool:
-    if not isinstance(theirs, dict) or not isinstance(ours, dict):
-        return not ours
-    for name in ("profile", "security", "tag"):
-        kept = theirs.get(name, [])
-        if any(not any(_holds(b, a) for b in kept) for a in ours.get(name, ())):
-            return False
-    return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from pipeline.reimport.assignment import forget_created
+from pipeline.reimport.bundles import digest, entries_of, holds, load, placed
 from pipeline.reimport.client import (
     Client,
     Patience,
@@ -18,7 +19,13 @@ from pipeline.reimport.client import (
     outcome_text,
     problem_of,
 )
-from pipeline.reimport.errors import Action, RecordDiffers, ServerProblem, VersionConflict
+from pipeline.reimport.errors import (
+    Action,
+    NotValidated,
+    RecordDiffers,
+    ServerProblem,
+    VersionConflict,
+)
 from pipeline.reimport.receipts import (
     ACTORS,
     Delivery,
@@ -66,7 +73,8 @@ def unsend(
         receipts = []
         actors: dict[str, Sent] = {}
         for receipt in chosen:
-            result = _withdraw(client, receipt, now())
+            path = out / "validated" / f"{receipt.document}.json"
+            result = _withdraw(client, receipt, path, now())
             write_receipt(folder, result)
             receipts.append(result)
             if result.delivery is Delivery.WITHDRAWN:
@@ -79,11 +87,11 @@ def unsend(
     return tuple(receipts)
 
 
-def _withdraw(client: Client, receipt: Receipt, when: dt.datetime) -> Receipt:
+def _withdraw(client: Client, receipt: Receipt, path: Path, when: dt.datetime) -> Receipt:
     documents = [sent for sent in receipt.resources if not _is_actor(sent)]
     problem: ServerProblem | None = None
     try:
-        _delete_all(client, documents)
+        _delete_all(client, documents, lambda: _written(receipt, path))
     except ServerProblem as met:
         problem = met
     if problem is None:
@@ -103,8 +111,28 @@ def _withdraw(client: Client, receipt: Receipt, when: dt.datetime) -> Receipt:
     )
 
 
-def _delete_all(client: Client, resources: Sequence[Sent]) -> None:
-    """Delete in one transaction what is still there; reads before every try."""
+def _written(receipt: Receipt, path: Path) -> dict[str, Json]:
+    """What we sent, by reference; nothing when the validated file is not there any more."""
+    places = {sent.full_url: sent.reference for sent in receipt.resources}
+    try:
+        entries = entries_of(load(path))
+    except NotValidated:
+        return {}
+    return {
+        places[entry.full_url]: placed(entry.resource, places)
+        for entry in entries
+        if entry.full_url in places
+    }
+
+
+def _delete_all(
+    client: Client, resources: Sequence[Sent], written: Callable[[], dict[str, Json]]
+) -> None:
+    """Delete in one transaction what is still there; reads before every try.
+
+    A write of ours that arrived late makes another version of the same content: only another
+    content (than `written` gives) is somebody's edit.
+    """
     tried = 0
     while True:
         tried += 1
@@ -115,7 +143,7 @@ def _delete_all(client: Client, resources: Sequence[Sent]) -> None:
             if isinstance(resource, int):
                 continue
             version = resource.get("meta", {}).get("versionId")
-            if sent.effect in {Effect.KEPT, Effect.CONFLICT} or version != sent.version:
+            if version != sent.version and not _is_ours(client, sent, written()):
                 raise RecordDiffers(
                     "Ce document a été modifié dans le dossier depuis l'envoi : il y reste."
                 )
@@ -142,9 +170,18 @@ def _delete_all(client: Client, resources: Sequence[Sent]) -> None:
                 said=referred.said,
             ) from referred
         except ServerProblem as problem:
-            if problem.action is not Action.RETRY:
+            # 404 or 410: gone since we looked, by a request of ours that arrived twice.
+            gone = problem.status in {httpx.codes.NOT_FOUND, httpx.codes.GONE}
+            if problem.action is not Action.RETRY and not gone:
                 raise
             client.wait(tried, problem)
+
+
+def _is_ours(client: Client, sent: Sent, written: Mapping[str, Json]) -> bool:
+    ours = written.get(sent.reference)
+    if ours is None or digest(ours) != sent.digest:
+        return False
+    return holds(client.read_many([sent.reference])[sent.reference], ours)
 
 
 def _delete_unreferenced(client: Client, sent: Sent) -> bool:

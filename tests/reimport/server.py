@@ -176,7 +176,8 @@ class FhirServer:
         return copy.deepcopy(self.held[reference])
 
     def _search(self, kind: str, query: str) -> list[Json]:
-        wanted = {name: value for name, value in parse_qsl(query) if not name.startswith("_")}
+        shaping = {"_count", "_elements", "_summary"}
+        wanted = {name: value for name, value in parse_qsl(query) if name not in shaping}
         return [
             copy.deepcopy(resource)
             for reference, resource in self.held.items()
@@ -239,23 +240,32 @@ def outcome(text: str, severity: str = "error") -> Json:
 
 
 def _matches(resource: Json, wanted: Mapping[str, str]) -> bool:
-    for name, value in wanted.items():
-        if name == "identifier":
+    """Whether each parameter has one of its values, which commas part."""
+    return all(
+        any(_has(resource, name, value) for value in values.split(","))
+        for name, values in wanted.items()
+    )
+
+
+def _has(resource: Json, name: str, value: str) -> bool:
+    match name:
+        case "identifier":
             system, bar, code = value.rpartition("|")
-            if not any(
+            return any(
                 one.get("value") == code and (not bar or one.get("system") == system)
                 for one in resource.get("identifier", ())
-            ):
-                return False
-        elif name == "birthdate":
-            if resource.get("birthDate") != value:
-                return False
-        elif name == "family" and not any(
-            str(one.get("family", "")).casefold().startswith(value.casefold())
-            for one in resource.get("name", ())
-        ):
-            return False
-    return True
+            )
+        case "birthdate":
+            return bool(resource.get("birthDate") == value)
+        case "family":
+            return any(
+                str(one.get("family", "")).casefold().startswith(value.casefold())
+                for one in resource.get("name", ())
+            )
+        case "_id":
+            return bool(resource["id"] == value)
+        case _:
+            raise Refused(400, f"unknown parameter {name}")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from pipeline.extraction.dosage.lexer import Lexeme, lex
+from pipeline.extraction.dosage.lexer import Lexeme, complaint, lex
 from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.model import PeriodUnit, Weekday
 
@@ -395,9 +395,12 @@ def number(c: Cursor) -> Decimal | None:
     drops = unit is not None and unit.readings.get("unit") == "goutte"
     if roman is not None and drops and c.written(start).isupper():
         return Decimal(roman)
+    if c.text[lexeme.end : lexeme.end + 1] in ("'", "’"):
+        misread = None  # an article
     if misread is not None:
         timed = unit is not None and "period" in unit.readings and misread == 1
-        if misread == 1 and ((c.sees("par", "/") and c.has("period", 1)) or c.sees("foi")):
+        once = c.has("period_adverb") or c.has("moment") or c.has("moments") or c.sees("foi")
+        if misread == 1 and (once or (c.sees("par", "/") and c.has("period", 1))):
             return Decimal(misread)
         if counted or (timed and c.any_of(_LEADS_TIME, -2)):
             return Decimal(misread)
@@ -1334,7 +1337,7 @@ def need(c: Cursor) -> Element | None:
         if c.take("as_needed_for") is not None:
             reason = _reason(c)
             if reason:
-                return Need(reason, **c.since(start))
+                return _needed(c, start, here, reason)
         c.place = here
         if c.word("pour") and not c.has("number"):
             reason = _reason(c)
@@ -1352,7 +1355,20 @@ def need(c: Cursor) -> Element | None:
     if conditional:
         return Need(condition=c.text[c.lexemes[here].start : c.lexemes[c.place - 1].end],
                     **c.since(start))  # fmt: skip
-    return Need(reason, **c.since(start))
+    return _needed(c, start, here, reason)
+
+
+def _needed(c: Cursor, start: int, said: int, reason: str) -> Need:
+    """A need for a complaint, with words that an engine misread set right and marked so."""
+    place = c.since(start)
+    words = [complaint(word) or word for word in reason.split()]
+    corrected = " ".join(words)
+    if corrected == reason:
+        # the words of a complaint are free: only those set right count as guessed
+        place["repaired"] = any(m.repaired for m in c.lexemes[start:said])
+    else:
+        place["repaired"] = True
+    return Need(corrected, **place)
 
 
 def _reason(c: Cursor) -> str:

@@ -72,6 +72,7 @@ _LOOKALIKE: Final = (
     ("i", "l"),
     ("1", "l"),
 )
+_BEFORE_EVENING: Final = ("le", "et", "matin", "midi", "chaque")
 _SHORT: Final = frozenset(["soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin"])
 """Words so common that a four-letter word is taken for a misreading of them."""
 _HALVES: Final = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "0.333", "⅔": "0.667"}
@@ -161,8 +162,7 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
         elif (
             piece.text == "soit"
             and (after is None or after.number is None)
-            and before is not None
-            and before.text in ("le", "et", "matin", "midi", "chaque")
+            and (after is None or (before is not None and before.text in _BEFORE_EVENING))
         ):
             result[place] = piece._replace(text="soir", repaired=True)
     return result
@@ -310,6 +310,8 @@ def _part(
     readings = words.phrases.get((known,), {})
     if not (_GLUABLE & readings.keys() or known in _GLUABLE_FILLERS):
         return (1.4, (known, None, False)) if len(piece) > 1 and readings else None
+    if piece in ("cs", "cc", "cm", "ap", "av") and not before.isdigit():
+        return None
     if len(piece) == 1:
         beside_digit = before.isdigit() or after.isdigit() or (before == "" and known == "x")
         return (1.1 if beside_digit or known in "xj" else 3.0), (known, None, False)
@@ -337,6 +339,20 @@ def _long_words() -> dict[int, list[str]]:
         if len(word) > 3:
             found.setdefault(len(word), []).append(word)
     return found
+
+
+@lru_cache(maxsize=4096)
+def complaint(word: str) -> str | None:
+    """The complaint that `word` is a misreading of; `None` where it is one, or far from any."""
+    folded = simple(word)
+    known = vocabulary().complaints
+    if folded in known or len(folded) < 5 or stem(folded) in vocabulary().ordinary:
+        return None
+    clear = folded.translate(_LETTERS)
+    for seen, meant in (("ii", "u"), ("rn", "m")):
+        clear = clear.replace(seen, meant)
+    match = process.extractOne(clear, list(known), scorer=OSA.distance, score_cutoff=1)
+    return None if match is None else known[match[0]]
 
 
 def _spelled(word: str) -> str | None:

@@ -262,6 +262,8 @@ class _Reader:
                 self.skipping = False
         match element:
             case Mark():
+                if element.text == "ou" and self.step.whens:
+                    self.doubts.append("Moments de prise au choix.")
                 return
             case Unexplained():
                 self.unexplained.append(element.text)

@@ -61,6 +61,9 @@ class Vocabulary:
             for meant, forms in data["misread"].items()
             for seen in forms
         }
+        self.complaints: dict[str, str] = {
+            simple(word): word for word in data["complaint_words"]["written"]
+        }
         self.ordinary: frozenset[str] = frozenset(
             stem(simple(word)) for word in data["ordinary"]["written"]
         )

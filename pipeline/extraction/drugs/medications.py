@@ -62,9 +62,7 @@ _PROSE: Final = 160
 _BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
 _PRESCRIBING: Final = frozenset(["prescription", "treatment"])
 _NOT_TAKEN: Final = frozenset(["allergies", "family", "tests", "orders", "lifestyle"])
-_QUOTED: Final = re.compile(
-    r"(?:par|malgre|avec|sous|apres)\s+(?:le\s+|la\s+|l'|les\s+|du\s+|de\s+la\s+)?$"
-)
+_QUOTED: Final = re.compile(r"(?:par|malgre|avec|sous|apres)\s+(?:\w{1,3}\s+|l'|de\s+la\s+)?$")
 _DIGIT: Final = re.compile(r"\d")
 
 
@@ -236,6 +234,8 @@ def _misspelled(line: TextLine, terminology: Terminology, items: list[_Item]) ->
             continue
         item.mention = near
         item.line_like = _starts_line(line, near)
+        earlier = max((i.mention.end for i in items if i.mention.end <= start), default=0)
+        item.before = _before(line, earlier, start)
         found.append(item)
     if not found:
         return items
@@ -362,10 +362,13 @@ def _unlisted(
         return None
     if _no_medicine().search(line.folded):
         return None
-    stop = items[0].mention.start if items else min(len(line.text), end + 2 * _PROSE)
+    cut = items and not _is_reason(line, end, items[0].mention.start)
+    stop = items[0].mention.start if cut else min(len(line.text), end + 2 * _PROSE)
     name = Mention(start, end, line.text[start:end], Match.NONE, 0.0)
     item = _Item(name, line, (begin, start), [(line, end, stop)], line_like=True)
     item.said = _read(item)
+    item.before = _before(line, 0, start)
+    item.action = _ACTIONS.get(_action(item.before))
     dosages = item.said.dosages
     strong = item.said.strength is not None
     dosed = any(d.dose is not None for d in dosages)
@@ -440,7 +443,7 @@ def _before(line: TextLine, start: int, end: int) -> Prescribed:
     """What the words in front of a name say of it, in the same sentence."""
     for match in _SENTENCE_END.finditer(line.text, start, end):
         start = match.end()
-    if not _TELLING.search(line.folded, start, end):
+    if end - start > 40 and not _TELLING.search(line.folded, start, end):
         return Prescribed()
     return read_dosage(line.text[max(start, end - 80) : end])
 
@@ -499,7 +502,7 @@ def _action(said: Prescribed) -> str:
 
 
 _MAY_CONTINUE: Final = re.compile(
-    r"\d|matin|midi|soir|jour|coucher|fois|besoin|renouvel|substitu|\bns\b|\bnr\b|\bsi\b|\bun"
+    r"\d|/j|\bcp|matin|midi|soir|jour|coucher|fois|besoin|renouvel|substitu|\bns\b|\bnr\b|\bsi\b|\bun"
     r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|quotidien|hebdo|mensuel|voie|per os"
     r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet"
 )

@@ -482,6 +482,7 @@ def _workers(count: int, scratch: Path) -> Iterator[Client]:
     """
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    before = dict(os.environ)
     os.environ.update(ONE_THREAD, TMPDIR=str(scratch.resolve()))
     try:
         with (
@@ -503,4 +504,6 @@ def _workers(count: int, scratch: Path) -> Iterator[Client]:
         ):
             yield client
     finally:
+        os.environ.clear()
+        os.environ.update(before)
         shutil.rmtree(scratch, ignore_errors=True)

@@ -52,11 +52,10 @@ def drafts(out: Path) -> dict[str, Any]:
 
     def timeless(node: Any) -> Any:
         if isinstance(node, dict):
-            return {
-                key: timeless(value)
-                for key, value in node.items()
-                if key not in {"recorded", "timestamp", "occurredDateTime", "occurredPeriod"}
-            }
+            stamps = {"recorded", "timestamp", "occurredDateTime"}
+            if node.get("resourceType") == "DocumentReference":
+                stamps.add("date")
+            return {key: timeless(value) for key, value in node.items() if key not in stamps}
         return [timeless(item) for item in node] if isinstance(node, list) else node
 
     return {

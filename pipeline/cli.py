@@ -420,6 +420,31 @@ def unsend(
         raise typer.Exit(ReimportError.exit_status)
 
 
+@app.command()
+def export(
+    out: Out,
+    kind: Annotated[
+        str, typer.Option("--as", metavar="FORMAT", help="ndjson, transactions ou xdm.")
+    ],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Dossier vide ou nouveau.")],
+) -> None:
+    """Écrit les dossiers validés en fichiers, pour un logiciel sans porte FHIR."""
+    from typing import get_args
+
+    from pipeline.reimport.export import Kind
+    from pipeline.reimport.export import export as write
+
+    chosen: Kind | None = next((one for one in get_args(Kind) if one == kind), None)
+    if chosen is None:
+        raise UsageError("--as veut ndjson, transactions ou xdm.")
+    exported = write(out, chosen, to)
+    typer.echo(f"{len(exported.files)} fichiers, {len(exported.left_out)} documents laissés.")
+    for left in exported.left_out:
+        typer.echo(f"{left.document} : {left.sentence}", err=True)
+    if exported.left_out:
+        raise typer.Exit(BundleError.exit_status)
+
+
 def _authentication(
     user: str | None,
     password: str | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from pipeline.store.files import write_atomically
 from pipeline.store.ledger import Ledger
 from tests.fhir.examples import DOCTOR, RECORDED, VALIDATED, decisions, extraction, page
 
-# Seeds whose documents name patient and prescriber in full.
 SEEDS = range(12)
 SIZE = Size(width=620, height=877)
 
@@ -77,12 +75,3 @@ def validated_out(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         bundles[document.id] = bundle
     ledger.close()
     return Outcome(out, bundles)
-
-
-def scan_bytes(bundle: dict[str, Any]) -> bytes:
-    scan = next(
-        e["resource"]
-        for e in bundle["entry"]
-        if e["resource"]["resourceType"] == "DocumentReference"
-    )
-    return base64.b64decode(scan["content"][0]["attachment"]["data"])

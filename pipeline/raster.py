@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +43,19 @@ class Transform:
 
     def box(self, box: Box) -> Box:
         """The upright original box around a prepared box."""
-        corners = np.array(
-            [[box.x, box.y], [box.right, box.y], [box.right, box.bottom], [box.x, box.bottom]]
+        return self.boxes((box,))[0]
+
+    def boxes(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
+        """The upright original boxes around prepared boxes, all in one step."""
+        if not boxes:
+            return ()
+        edges = np.array([(box.x, box.y, box.right, box.bottom) for box in boxes])
+        mapped = self.points(edges[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)).reshape(-1, 4, 2)
+        starts, ends = mapped.min(axis=1).tolist(), mapped.max(axis=1).tolist()
+        return tuple(
+            Box(x=x, y=y, width=right - x, height=bottom - y)
+            for (x, y), (right, bottom) in zip(starts, ends, strict=True)
         )
-        mapped = self.points(corners)
-        x, y = mapped.min(axis=0)
-        right, bottom = mapped.max(axis=0)
-        return Box(x=float(x), y=float(y), width=float(right - x), height=float(bottom - y))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ Points = npt.NDArray[np.float64]
 class ZoneImage:
     """A part of a prepared page: `grey` (height, width) uint8, dark ink on light paper.
 
-    `transform` leads from the zone's own pixels to the page's; `dpi` is that of `grey`.
+    `kind` is what the zone seems to be; its lines may turn out otherwise. `transform` leads from
+    the zone's own pixels to the page's; `dpi` is that of `grey`.
     """
 
     grey: Pixels

@@ -32,9 +32,11 @@ def strip(grey: Pixels) -> npt.NDArray[np.float32]:
     height, width = grey.shape
     size = (max(round(width * HEIGHT / height), STEP), HEIGHT)
     way = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
-    values = cv2.resize(grey, size, interpolation=way).astype(np.float32)
-    paper, black = np.percentile(values, (80, 2))
-    ink = np.clip((paper - values) / max(float(paper - black), 40.0), 0, 1)
+    values = np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
+    # From the histogram: ten times faster than sorting the pixels of every line of a page.
+    shares = np.bincount(values.ravel(), minlength=256).cumsum() / values.size
+    paper, black = np.searchsorted(shares, (0.8, 0.02)).tolist()
+    ink = np.clip((paper - values.astype(np.float32)) / max(paper - black, 40), 0, 1)
     return np.asarray(ink, np.float32)
 
 

@@ -64,7 +64,7 @@ def read_page(prepared: Prepared, settings: Settings, lexicon: Sequence[str] = (
     lines = [_in_stamp(line, _placed(prepared, ZoneKind.STAMP)) for line in _ordered(lines)]
     zones = _zones(lines, prepared.dpi)
     return Reading(
-        tuple(_mapped(line, prepared.transform) for line in lines),
+        _mapped(lines, prepared.transform),
         tuple(zone.model_copy(update={"box": prepared.transform.box(zone.box)}) for zone in zones),
         prepared.rotation,
     )
@@ -74,10 +74,19 @@ def _whole(prepared: Prepared) -> ZoneImage:
     return ZoneImage(prepared.grey, ZoneKind.PRINTED, prepared.dpi, _HERE)
 
 
-def _mapped(line: Line, transform: Transform) -> Line:
-    """The line in original pixels."""
-    words = tuple(word.model_copy(update={"box": transform.box(word.box)}) for word in line.words)
-    return line.model_copy(update={"words": words, "box": transform.box(line.box)})
+def _mapped(lines: Sequence[Line], transform: Transform) -> tuple[Line, ...]:
+    """The lines in original pixels."""
+    places = [box for line in lines for box in (line.box, *(word.box for word in line.words))]
+    boxes = iter(transform.boxes(places))
+    return tuple(
+        line.model_copy(
+            update={
+                "box": next(boxes),
+                "words": tuple(word.model_copy(update={"box": next(boxes)}) for word in line.words),
+            }
+        )
+        for line in lines
+    )
 
 
 def _placed(prepared: Prepared, kind: ZoneKind) -> list[Box]:
@@ -104,15 +113,19 @@ def _by_hand(
     for box in known:
         part = cut(covered, box, 0.06)
         part[:] = int(np.percentile(part, 85)) if part.size else 255
-    read = [
-        line
-        for box in _gathered(boxes, prepared.dpi)
-        for line in engine.read(_zone(covered, prepared.dpi, box))
-    ]
+    stamps = _placed(prepared, ZoneKind.STAMP)
+    read: list[Line] = []
+    for box in _gathered(boxes, prepared.dpi):
+        kind = ZoneKind.PRINTED
+        if any(box.intersection(stamp) > 0.6 * box.area for stamp in stamps):
+            kind = ZoneKind.STAMP
+        elif any(box.intersection(line.box) > 0 for line in written):
+            kind = ZoneKind.HANDWRITTEN
+        read += engine.read(_zone(covered, prepared.dpi, box, kind))
     return _fused(read, written)
 
 
-def _zone(grey: Pixels, dpi: float, box: Box) -> ZoneImage:
+def _zone(grey: Pixels, dpi: float, box: Box, kind: ZoneKind) -> ZoneImage:
     """The zone of a page around a box, with 4 mm to spare."""
     spare = round(4 / _INCH * dpi)
     height, width = grey.shape
@@ -121,7 +134,7 @@ def _zone(grey: Pixels, dpi: float, box: Box) -> ZoneImage:
     shift: npt.NDArray[np.float64] = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
     return ZoneImage(
         np.ascontiguousarray(grey[top:bottom, left:right]),
-        ZoneKind.HANDWRITTEN,
+        kind,
         dpi,
         Transform(shift),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,15 +11,22 @@ from pipeline.ocr import fusion, handwriting, htr, rapid, segmentation
 from pipeline.ocr.engine import LineImage, Recogniser, Span, Transcription, ZoneImage
 from pipeline.raster import Pixels
 
-_PRINTED_ODDS = -1.4
-"""Log-odds below which a line in a zone suspected of handwriting is print after all."""
+_PRINTED_ODDS = {
+    ZoneKind.HANDWRITTEN: -1.4,
+    ZoneKind.PRINTED: 1.0,
+    ZoneKind.STAMP: math.inf,
+    ZoneKind.BARCODE: math.inf,
+}
+"""Log-odds of handwriting below which a line is taken for print, by what its zone seems to be."""
+_PLAIN = 0.9
+"""Certainty from which a line of a zone that seems to be print needs no second reading."""
 _LEGIBLE = 0.6
 """What PP-OCR's characters reach in every line of a contemporary hand, and in few signatures."""
 
 
 @dataclass(frozen=True)
 class LineByLine:
-    """Implements `pipeline.ocr.engine.Engine` for zones where handwriting is suspected.
+    """Implements `pipeline.ocr.engine.Engine` for zones that may hold handwriting.
 
     Every line goes to `general` first. Lines by hand that it can make anything of go to `by_hand`
     as well, and the two readings are fused; a signature does not. `lexicon` holds names that may
@@ -42,11 +50,14 @@ class LineByLine:
         )
 
     def _read_line(self, image: LineImage, zone: ZoneImage) -> list[Line]:
-        printed = handwriting.odds(image.grey) < _PRINTED_ODDS
+        printed = handwriting.odds(image.grey) < _PRINTED_ODDS[zone.kind]
         kind = ZoneKind.PRINTED if printed else ZoneKind.HANDWRITTEN
         (seen,) = self.general.recognise([image.grey])
         lines = _lines(seen, image, zone, kind, self.general.name)
         if printed or _sense(seen) < _LEGIBLE or self.by_hand is self.general:
+            return lines
+        plain = zone.kind is not ZoneKind.HANDWRITTEN
+        if plain and all(fusion.certainty(line) > _PLAIN for line in lines):
             return lines
         (read,) = self.by_hand.recognise([image.grey], self.lexicon)
         ours = _lines(read, image, zone, kind, self.by_hand.name)

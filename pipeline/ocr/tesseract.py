@@ -279,13 +279,10 @@ def features(word: RawWord, words: Sequence[RawWord], by_hand: float) -> tuple[f
 
 def _line(words: Sequence[RawWord], by_hand: float, transform: Transform, engine: str) -> Line:
     curve = calibration.curve("tesseract")
+    boxes = transform.boxes([word.box for word in words])
     read = tuple(
-        Word(
-            text=word.text,
-            box=transform.box(word.box),
-            confidence=curve(features(word, words, by_hand)),
-        )
-        for word in words
+        Word(text=word.text, box=box, confidence=curve(features(word, words, by_hand)))
+        for word, box in zip(words, boxes, strict=True)
     )
     return Line(
         words=read,

@@ -154,7 +154,8 @@ def captured(grey: Pixels, chance: random.Random) -> Pixels:
         rows = max(height - gap, 0)
         page[:rows, beside : beside + width] = other[height - rows :]
         page[2 * height + gap :, beside : beside + width] = other[: height - gap]
-    lean = chance.gauss(0, 0.012)
+    # Stamps lean, and so do notes in margins.
+    lean = chance.uniform(-0.12, 0.12) if chance.random() < 0.12 else chance.gauss(0, 0.012)
     slant = chance.uniform(-0.12, 0.12) if chance.random() < 0.2 else 0.0
     middle = page.shape[0] / 2
     shear = np.array(
@@ -169,8 +170,8 @@ def captured(grey: Pixels, chance: random.Random) -> Pixels:
     dark = chance.uniform(0, 90)
     values = dark + values * (chance.uniform(190, 255) - dark) / 255
     values += noise.normal(0, chance.uniform(0.5, 9), values.shape)
-    if chance.random() < 0.2:
-        scale = chance.uniform(0.45, 0.9)
+    if chance.random() < 0.35:
+        scale = chance.uniform(14, 40) / values.shape[0]
         values = cv2.resize(values, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     if chance.random() < 0.18:
         values = np.where(values < chance.uniform(120, 170), 0, 255).astype(np.float32)

@@ -16,5 +16,7 @@ def component(doc: Doc) -> Doc:
     """Reads the kind of paper from its titles, its words and its rows."""
     found = context(doc)
     if found.lines:
-        found.kind = read_kind(found.body or found.lines, prescription_rows(found.body))
+        found.kind = read_kind(
+            found.body or found.lines, prescription_rows(found.body), found.measurements
+        )
     return doc

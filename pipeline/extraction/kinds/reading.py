@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.extraction.evidence import Span, TextLine, value
-from pipeline.model import DocumentKind, Value
+from pipeline.model import DocumentKind, Measurement, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,32 @@ CLOSE = "Plusieurs types de document possibles."
 NOTHING = "Type de document déduit de la présentation."
 
 
-def read_kind(lines: Sequence[TextLine], drug_lines: int) -> Value[DocumentKind]:
+_CLINICAL_SECTIONS = frozenset(
+    {"reason", "history", "family", "examination", "conclusion", "story", "lifestyle"}
+)
+_OBSTETRIC = frozenset(
+    {"gestational_age", "lmp", "edd", "gravidity", "fundal_height", "fetal_heart_rate",
+     "fetal_movements", "cervix_dilation"}
+)  # fmt: skip
+
+
+def read_kind(
+    lines: Sequence[TextLine], drug_lines: int, measurements: Sequence[Measurement] = ()
+) -> Value[DocumentKind]:
     """The kind of document whose clues weigh most.
 
     `drug_lines` is the number of rows that look like prescriptions: without any clue a paper with
-    such rows is an ordonnance, one without is a note. `lines` must not be empty.
+    such rows is an ordonnance, one without is a note. Rows have their sections: what stands under
+    a clinical title, and what was measured, makes a note or a pregnancy visit, whatever is
+    prescribed at its end. `lines` must not be empty.
     """
     weights: dict[DocumentKind, float] = defaultdict(float)
     spans: dict[DocumentKind, Span] = {}
     heaviest: dict[DocumentKind, float] = defaultdict(float)
+    clinical: set[str] = set()
     for line in lines:
+        if line.section in _CLINICAL_SECTIONS:
+            clinical.add(line.section)
         for clue in _clues():
             # One clue counts once a row, however often its words come back in it.
             match = clue.pattern.search(line.folded)
@@ -79,11 +95,17 @@ def read_kind(lines: Sequence[TextLine], drug_lines: int) -> Value[DocumentKind]
                 continue
             rest = line.folded[: match.start()] + line.folded[match.end() :]
             alone = len(re.sub(r"[\W\d_]", "", rest)) <= 3
-            weight = clue.title if alone else clue.inside
+            # « Ordonnance : » under a note's findings heads its plan, not the paper.
+            heads = alone and not (clinical and clue.kind is DocumentKind.PRESCRIPTION)
+            weight = clue.title if heads else clue.inside
             weights[clue.kind] += weight
             if weight > heaviest[clue.kind]:
                 heaviest[clue.kind] = weight
                 spans[clue.kind] = line.span(match.start(), match.end())
+    weights[DocumentKind.CONSULTATION] += 1.2 * len(clinical)
+    keys = {one.key for one in measurements}
+    weights[DocumentKind.PREGNANCY] += min(1.6 * len(keys & _OBSTETRIC), 6.4)
+    weights[DocumentKind.CONSULTATION] += min(1.2 * len(keys - _OBSTETRIC - {"weight"}), 3.6)
     if DocumentKind.PRESCRIPTION_BIZONE in spans:
         weights[DocumentKind.PRESCRIPTION_BIZONE] += weights[DocumentKind.PRESCRIPTION]
     prescription = DocumentKind.PRESCRIPTION

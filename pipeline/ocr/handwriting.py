@@ -52,20 +52,24 @@ def odds(line: Pixels) -> float:
     return float(found[columns].mean()) if columns.any() else 0.0
 
 
-def probabilities(lines: Sequence[Pixels], scores: Sequence[float]) -> tuple[float, ...]:
-    """Probability of each line of a page, in reading order, that it is handwritten.
+def features(lines: Sequence[Pixels], scores: Sequence[float]) -> list[tuple[float, ...]]:
+    """What tells whether each line of a page, in reading order, is handwritten.
 
-    What a line looks like counts, how sure Tesseract was of it (`scores`, 0 to 1), and what the
-    lines before and after it look like.
+    What the line looks like counts, how unsure Tesseract was of it (`scores`, 0 to 1), and what
+    the lines before and after it look like.
     """
-    curve = calibration.curve("by_hand")
     seen = [odds(line) for line in lines]
-    result = []
+    result: list[tuple[float, ...]] = []
     for place, (own, score) in enumerate(zip(seen, scores, strict=True)):
         beside = [seen[other] for other in (place - 1, place + 1) if 0 <= other < len(seen)]
         neighbours = sum(beside) / len(beside) if beside else 0.0
-        result.append(curve((own, calibration.doubt(min(score, 0.985)), neighbours)))
-    return tuple(result)
+        result.append((own, calibration.doubt(min(score, 0.985)), neighbours))
+    return result
+
+
+def probabilities(lines: Sequence[Pixels], scores: Sequence[float]) -> tuple[float, ...]:
+    """Probability of each line of a page, in reading order, that it is handwritten."""
+    return tuple(map(calibration.curve("by_hand"), features(lines, scores)))
 
 
 def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]:

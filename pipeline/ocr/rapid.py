@@ -137,16 +137,7 @@ def _span(word: Sequence[Emission], line: float) -> Span:
     half = (columns[-1] - columns[0]) / (2 * (len(word) - 1)) if len(word) > 1 else 0.0
     characters = tuple(emission.probability for emission in word)
     text = "".join(emission.symbol for emission in word)
-    confidence = calibration.curve("rapidocr")(
-        (
-            calibration.doubt(float(np.prod(characters))),
-            calibration.doubt(min(characters)),
-            calibration.doubt(line),
-            float(any(map(str.isdigit, text))),
-            math.log(len(text)),
-            float(not any(map(str.isalnum, text))),
-        )
-    )
+    confidence = calibration.curve("rapidocr")(features(text, characters, line))
     alternatives = [
         Alternative(
             text=text[:i] + other + text[i + 1 :],
@@ -165,4 +156,17 @@ def _span(word: Sequence[Emission], line: float) -> Span:
         confidence=confidence,
         characters=characters,
         alternatives=tuple(alternatives[:3]),
+    )
+
+
+def features(text: str, characters: Sequence[float], line: float) -> tuple[float, ...]:
+    """What the probability of a word is told from: its characters' probabilities and the mean of
+    those of its line."""
+    return (
+        calibration.doubt(float(np.prod(characters))),
+        calibration.doubt(min(characters)),
+        calibration.doubt(line),
+        float(any(map(str.isdigit, text))),
+        math.log(len(text)),
+        float(not any(map(str.isalnum, text))),
     )

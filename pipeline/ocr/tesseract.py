@@ -62,26 +62,27 @@ class Tesseract:
         """Lines cut where a wide gap parts what need not belong together, each told to be print
         or handwriting. Raises `SetupError` when the engine, its language or weights are missing.
         """
-        top, left, inked = _inked(zone.grey)
-        scale = min(1.0, READING_DPI / zone.dpi)
-        small = inked
-        if scale < 1:
-            small = np.asarray(
-                cv2.resize(inked, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-            )
-        found = [
-            tuple(_placed(word, scale, left, top) for word in words)
-            for line in raw_lines(small, zone.dpi * scale, self.settings)
-            for words in parts(line)
-            if _is_text(words, zone.dpi * scale)
-        ]
+        found = self.passages(zone)
         images = [cut(zone.grey, around(words)) for words in found]
-        scores = [sum(word.score for word in words) / len(words) / 100 for words in found]
-        by_hand = handwriting.probabilities(images, scores)
+        by_hand = handwriting.probabilities(images, list(map(score, found)))
         return tuple(
             _line(words, probability, zone.transform, self.name)
             for words, probability in zip(found, by_hand, strict=True)
         )
+
+    def passages(self, zone: ZoneImage) -> list[tuple[RawWord, ...]]:
+        """Words that stand together on a line, as the engine gives them, in pixels of the zone."""
+        top, left, inked = _inked(zone.grey)
+        scale = min(1.0, READING_DPI / zone.dpi)
+        if scale < 1:
+            reduced = cv2.resize(inked, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            inked = np.asarray(reduced, np.uint8)
+        return [
+            tuple(_placed(word, scale, left, top) for word in words)
+            for line in raw_lines(inked, zone.dpi * scale, self.settings)
+            for words in parts(line)
+            if _is_text(words, zone.dpi * scale)
+        ]
 
 
 @dataclass(frozen=True)
@@ -253,12 +254,16 @@ def cut(grey: Pixels, box: Box, margin: float = 0.12) -> Pixels:
     return grey[top:bottom, left:right]
 
 
+def score(words: Sequence[RawWord]) -> float:
+    """The engine's own figure for words of a line, 0 to 1."""
+    return sum(word.score for word in words) / len(words) / 100
+
+
 def _is_text(words: Sequence[RawWord], dpi: float) -> bool:
     """Whether a find is more than a speck, a rule or an edge that was taken for characters."""
     height = around(words).height / dpi * 25.4
     plain = any(character.isalnum() for word in words for character in word.text)
-    sure = sum(word.score for word in words) / len(words)
-    return 0.8 < height < 30 and (sure > 30 if plain else sure > 70)
+    return 0.8 < height < 30 and score(words) > (0.3 if plain else 0.7)
 
 
 def features(word: RawWord, words: Sequence[RawWord], by_hand: float) -> tuple[float, ...]:

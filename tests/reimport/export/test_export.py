@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.errors import UsageError
 from pipeline.fhir.serialising import dumps, loads
 from pipeline.reimport.export import Kind, export
@@ -143,3 +145,16 @@ def test_nothing_validated_or_a_folder_in_use_is_refused(
     with pytest.raises(UsageError):
         export(validated_out.path, "ndjson", tmp_path / "used")
     assert [path.name for path in (tmp_path / "used").iterdir()] == ["old.json"]
+
+
+def test_the_command_says_what_was_left_and_ends_with_a_status(
+    validated_out: Outcome, tmp_path: Path
+) -> None:
+    runner = CliRunner()
+    command = ["export", str(validated_out.path), "--to", str(tmp_path / "to")]
+    done = runner.invoke(app, [*command, "--as", "xdm"])
+    assert done.exit_code == 4
+    assert "RPPS" in done.stderr
+    assert isinstance(runner.invoke(app, [*command, "--as", "xls"]).exception, UsageError)
+    fresh = ["export", str(validated_out.path), "--as", "ndjson", "--to", str(tmp_path / "n")]
+    assert runner.invoke(app, fresh).exit_code == 0

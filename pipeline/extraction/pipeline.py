@@ -10,9 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from functools import cache
 
+from catalogue import Registry
 from spacy.lang.xx import MultiLanguage
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import registry
 
 from pipeline.config import Settings
 from pipeline.errors import UnreadablePage
@@ -57,9 +59,18 @@ COMPONENTS = (
 """The components in the order in which they run."""
 
 
+def _without_plugins() -> None:
+    """Keep spaCy from importing every plug-in that is installed: our components register
+    themselves, and edsnlp, here for its list of medicines, would bring 100 MB along."""
+    for found in vars(registry).values():
+        if isinstance(found, Registry):
+            found.entry_points = False
+
+
 @cache
 def pipeline() -> Language:
     """The pipeline, built once a process."""
+    _without_plugins()
     # Words come from the page, so no tokeniser is needed: spaCy's French one takes two seconds
     # to be built.
     nlp = MultiLanguage()

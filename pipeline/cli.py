@@ -1,7 +1,8 @@
 """The `reprise` command: thin verbs over the rooms.
 
 Exit statuses: 0 done; 2 the command cannot be carried out; 3 done, with something in quarantine;
-4 a bundle was refused; 5 something is missing on this machine; 6 the target refused.
+4 a bundle was refused; 5 something is missing on this machine; 6 the target refused; 7 a decision
+is missing or does not fit.
 """
 
 from __future__ import annotations

@@ -373,7 +373,11 @@ def _write(products: Iterable[_Product], target: Path, latest: dt.date) -> tuple
             )
             aliases = sorted(
                 _aliases(kind, name, members, families)
-                | (salts[name] if kind == "substance" else set())
+                | (
+                    {salt for salt in salts[name] if len(salt) > 2}
+                    if kind == "substance"
+                    else set()
+                )
             )
             names += len(aliases)
             store.executemany(

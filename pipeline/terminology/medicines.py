@@ -159,7 +159,7 @@ class Terminology:
     def find(self, name: str) -> tuple[Entry, ...]:
         """Entries of exactly that name, whatever its case, accents, hyphens or spaces."""
         folded = fold_name(name)
-        return self._of(folded) or self._of(self._squashed.get(squash(folded), ""))
+        return self._of(folded) or self._of(self._squashed.get(squash(folded)))
 
     def at(self, folded: str) -> tuple[Entry, ...]:
         """Entries of a name that is folded already."""
@@ -168,7 +168,7 @@ class Terminology:
     def squashed(self, folded: str) -> tuple[Entry, ...]:
         """Entries whose name has the same letters, spaces aside; shortened words written out."""
         words = [_SHORTENED.get(word, word) for word in folded.split()]
-        return self._of(self._squashed.get("".join(words).replace("/", ""), ""))
+        return self._of(self._squashed.get("".join(words).replace("/", "")))
 
     def alike(self, folded: str) -> tuple[Near, ...]:
         """Entries that an engine's usual confusions of characters turn into `folded`."""
@@ -200,7 +200,9 @@ class Terminology:
             return ()
         return _products(self._store, entry.key)
 
-    def _of(self, folded: str) -> tuple[Entry, ...]:
+    def _of(self, folded: str | None) -> tuple[Entry, ...]:
+        if not folded:
+            return ()
         return tuple(self._entries[place] for place in self._aliases.get(folded, ()))
 
 
@@ -224,6 +226,8 @@ def _load(store: Path | None) -> Terminology:
             del number
         places = {entry.key: place for place, entry in enumerate(entries)}
         for folded, key in _stored_aliases(store):
+            if not folded:
+                continue
             aliases[folded] = (*aliases.get(folded, ()), places[key])
     for entry, written in _curated():
         place = by_name.get((entry.name, entry.kind))

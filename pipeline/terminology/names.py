@@ -89,10 +89,11 @@ def is_element(name: str) -> bool:
 
 def whole_substance(raw: str) -> str:
     """A substance's full name, folded: `SODIUM (ALGINATE DE)` is `alginate de sodium`."""
+    raw = re.sub(r"^\([A-Z±+, -]{1,5}\)[- ]*", "", raw)  # "(S)-MALATE DE …"
     outside, _, inside = raw.partition("(")
     turned = re.match(r"(.+ (?:de|d'|d’))\s*\)", inside.strip(), re.IGNORECASE)
     if turned is None:
-        return fold_name(outside)
+        return fold_name(outside) or fold_name(raw)
     return fold_name(f"{turned.group(1)} {outside}")
 
 

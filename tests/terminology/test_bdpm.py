@@ -10,6 +10,9 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.errors import SetupError
+from pipeline.evaluation.posology import load, score_lines
+from pipeline.extraction.drugs import read_medications
+from pipeline.extraction.evidence import document_from_text, text_lines
 from pipeline.terminology import Labels, Summary, Terminology, import_bdpm, import_cim10
 from pipeline.terminology.names import substance_name, without_laboratory
 from pipeline.terminology.strengths import parse_strength, read, written
@@ -121,6 +124,7 @@ def test_a_new_import_keeps_the_cim10_labels(official: Path, tmp_path: Path) -> 
         ("ACIDE FOLIQUE ANHYDRE", "acide folique"),
         ("SODIUM (ALGINATE DE)", "alginate de sodium"),
         ("METFORMINE (CHLORHYDRATE DE)", "metformine"),
+        ("(S)-MALATE DE CABOZANTINIB", "cabozantinib"),
     ],
 )
 def test_substance_names(raw: str, name: str) -> None:
@@ -170,7 +174,37 @@ def test_the_real_files(official_store: Path, official_summary: Summary) -> None
         ("Imodium", "A07DA03"),
     ):
         assert atc in terminology.find(name)[0].atc
+    assert terminology.find("") == ()
+    assert terminology.find("mot qui n'est dans aucune liste") == ()
+    assert all(len(name) > 2 for name in terminology.names)
     augmentin = terminology.find("augmentin")[0]
     labels = [product.label for product in terminology.products(augmentin)]
     assert any("500 mg/62,5 mg" in label for label in labels)
     assert all(product.cis.isdecimal() for product in terminology.products(augmentin))
+
+
+def test_real_dosage_lines_read_as_well_with_the_official_files(
+    shared_dir: Path, official_store: Path
+) -> None:
+    lines = load(shared_dir / "clinical-text" / "posology_dev.jsonl")
+    score = score_lines(lines, Settings(terminology=official_store))
+    assert score.line_accuracy >= 0.95, score.mistakes
+    assert score.sure_and_wrong <= 1, score.mistakes
+
+
+def test_a_product_has_its_codes_when_name_strength_and_form_leave_only_one(
+    official_store: Path,
+) -> None:
+    settings = Settings(terminology=official_store)
+
+    def systems(line: str) -> set[str]:
+        rows = text_lines(document_from_text(line))
+        (medication,) = read_medications(rows, settings, prescription=True)
+        assert medication.drug.value is not None
+        return {coding.system for coding in medication.drug.value.codings}
+
+    specialty = "https://smt.esante.gouv.fr/terminologie-bdpm"
+    assert specialty in systems("KARDEGIC 75 mg 1 sachet/j")
+    assert specialty not in systems("KARDEGIC 1 sachet/j")
+    assert specialty not in systems("PARACETAMOL 500 mg 1 cp x 3/j")
+    assert "http://www.whocc.no/atc" in systems("PARACETAMOL 500 mg 1 cp x 3/j")

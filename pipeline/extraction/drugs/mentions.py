@@ -113,7 +113,9 @@ def _longest(
         if not joined:
             return None, 0
         text = line.text[first.start : first.end]
-        return Mention(first.start, first.end, text, Match.EXACT, 1.0, _preferred(joined)), 1
+        return Mention(
+            first.start, first.end, text, Match.EXACT, 1.0, _preferred(first.text, joined)
+        ), 1
     best: tuple[Mention | None, int] = (None, 0)
     key = ""
     for size in range(1, min(7, len(row) - place) + 1):
@@ -133,19 +135,23 @@ def _longest(
         if entries and len(squash(key)) > 2:
             start, end = row[place].start, word.end
             best = (
-                Mention(start, end, line.text[start:end], Match.EXACT, 1.0, _preferred(entries)),
+                Mention(
+                    start, end, line.text[start:end], Match.EXACT, 1.0, _preferred(key, entries)
+                ),
                 size,
             )
     return best
 
 
-def _preferred(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Marketed before withdrawn, known in detail before merely listed, substances first."""
+def _preferred(key: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entry of that very name first, then marketed, then known in detail, then substances."""
+    asked = squash(key)
     return tuple(
         sorted(
             entries,
             key=lambda e: (
                 e.kind == "homeopathic",
+                squash(fold_name(e.name)) != asked,
                 not e.marketed,
                 not e.strengths,
                 e.kind != "substance",

@@ -258,11 +258,17 @@ app.add_typer(terminology, name="terminology")
 def import_terminology(
     folder: Annotated[Path, typer.Argument(help="Dossier des fichiers officiels de la BDPM.")],
     target: Annotated[Path, typer.Option(help="Fichier à écrire.")] = Path("bdpm.sqlite"),
+    cim10: Annotated[
+        Path | None, typer.Option(help="Fichier CSV des libellés de la CIM-10 (code, libellé).")
+    ] = None,
 ) -> None:
     """Importe la base publique des médicaments telle qu'on la télécharge."""
+    from pipeline.terminology import import_cim10
     from pipeline.terminology.bdpm import import_bdpm
 
     summary = import_bdpm(folder, target)
+    if cim10 is not None:
+        typer.echo(f"{import_cim10(cim10, target)} libellés de la CIM-10.")
     typer.echo(
         f"{summary.products} spécialités, {summary.presentations} présentations, "
         f"{summary.names} noms, au {summary.as_of:%d/%m/%Y}. Source : {summary.source}.\n"

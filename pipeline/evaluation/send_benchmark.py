@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 
 from pipeline.errors import SetupError
+from pipeline.fhir import systems
 from pipeline.fhir.serialising import dumps, loads
 from pipeline.reimport.assignment import Policy
 from pipeline.reimport.client import MEDIA_TYPE, Target
@@ -134,6 +135,24 @@ def _backward(node: Any, places: dict[str, str], written: set[str]) -> Any:
     return {name: value for name, value in made_dict.items() if value not in ({}, [], None)}
 
 
+def _of_one_practice(bundle: Json) -> Json:
+    """The bundle with the identifiers of one prescriber and one practice, as in one stack."""
+    for entry in bundle["entry"]:
+        resource, request = entry["resource"], entry["request"]
+        for kind, system, value in _PRACTICE:
+            if resource["resourceType"] == kind and request["method"] == "POST":
+                resource["identifier"] = [{"system": system, "value": value}]
+                request["ifNoneExist"] = f"identifier={system}|{value}"
+    return bundle
+
+
+_PRACTICE = (
+    ("Practitioner", systems.RPPS, "10990000017"),
+    ("PractitionerRole", systems.AMELI, "991234567"),
+    ("Organization", systems.PRACTICE_NAMES, "10990000017"),
+)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blocks", type=int, default=BLOCKS)
@@ -146,7 +165,7 @@ def main() -> int:
         raise SetupError("Ce banc d'essai se lance depuis le dépôt des sources.") from missing
 
     count = (arguments.blocks + 1) * arguments.per_block
-    bundles = [loads(text) for text in texts(count)]
+    bundles = [_of_one_practice(loads(text)) for text in texts(count)]
     blocks = [
         bundles[start : start + arguments.per_block]
         for start in range(0, count, arguments.per_block)

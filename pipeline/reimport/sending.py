@@ -115,6 +115,8 @@ class _Run:
     actor_locks: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
     actors: dict[str, Sent] = field(default_factory=dict)
     patients: dict[str, tuple[str | None, Sent | None]] = field(default_factory=dict)
+    # New patients who are there now. Until this is kept, a try again finds them as they are.
+    settled: list[Decision] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
     reason: ServerProblem | None = None
 
@@ -139,7 +141,7 @@ def send(
     policy: Policy,
     *,
     dry_run: bool = False,
-    parallel: int = 4,
+    parallel: int = 2,
     patience: Patience | None = None,
     transport: httpx.BaseTransport | None = None,
     on_receipt: Callable[[Receipt], None] | None = None,
@@ -192,6 +194,9 @@ def send(
             except BaseException:
                 run.stop.set()
                 raise
+            finally:
+                if run.settled:
+                    remember(folder, run.settled)
         receipts = tuple(sorted(receipts, key=lambda receipt: receipt.document))
         reconciliation = None
         if not dry_run:
@@ -489,14 +494,13 @@ def _new_patient(
             raise PatientUndecided(
                 "Le serveur connaît déjà cet identifiant sous une autre identité : à vérifier."
             )
-    if not run.dry_run:
+    if sent.reference and not run.dry_run:
         with run.lock:
-            settled = [
+            run.settled.extend(
                 kept.model_copy(update={"reference": sent.reference})
                 for kept in run.decisions.values()
                 if kept.first == decision.first and kept.reference is None
-            ]
-            remember(run.folder, settled)
+            )
     return sent.reference or None, sent
 
 

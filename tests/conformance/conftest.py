@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conformance import engines
+from tests.conftest import ROOT
 
-FR_CORE = "hl7.fhir.fr.core-2.2.0.tgz"
+PACKAGES = Path(os.environ.get("REPRISE_SHARED", ROOT.parent / "shared")) / "fhir-packages"
+FR_CORE = PACKAGES / "hl7.fhir.fr.core-2.2.0.tgz"
 
 
 @pytest.fixture(scope="session")
-def hapi_validator(shared_dir: Path) -> Iterator[str]:
-    """HAPI's validator with our definitions and FR Core 2.2.0."""
-    with engines.hapi_validator([shared_dir / "fhir-packages" / FR_CORE]) as url:
-        yield url
+def hapi_validator() -> Iterator[engines.HapiValidator]:
+    """HAPI's validator with our definitions, and FR Core 2.2.0 where the data sets are."""
+    with engines.hapi_validator(FR_CORE if FR_CORE.is_file() else None) as validator:
+        yield validator
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import httpx
 HERE = Path(__file__).resolve().parent
 HAPI = HERE.parent / "hapi"
 SCHEMAS = HERE.parents[1] / "schemas"
+FR_CORE = "https://hl7.fr/ig/fhir/core/"
 READY_SECONDS = 240
 JAVA = ("java", "-XX:ActiveProcessorCount=1", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
@@ -38,16 +39,48 @@ class Message:
         return self.severity in {"error", "fatal"}
 
 
+@dataclass(frozen=True)
+class HapiValidator:
+    """HAPI's validator at `url`; `fr_core` tells whether that package is loaded."""
+
+    url: str
+    fr_core: bool
+
+    def faults(self, resource: str) -> tuple[Message, ...]:
+        """Errors in a resource given as FHIR JSON text.
+
+        Without FR Core its definitions are merely unknown: that is no fault of the resource.
+        """
+        unknown = {"Validation_VAL_Profile_Unknown", "Extension_EXT_Unknown_NotHere"}
+        return tuple(
+            message
+            for message in self.messages(resource)
+            if message.is_fault
+            and (self.fr_core or message.code not in unknown or FR_CORE not in message.text)
+        )
+
+    def messages(self, resource: str) -> tuple[Message, ...]:
+        """All that HAPI says of a resource given as FHIR JSON text."""
+        answer = httpx.post(self.url, content=resource.encode(), timeout=120)
+        answer.raise_for_status()
+        return tuple(
+            Message(**{name: text or "" for name, text in message.items()})
+            for message in answer.json()
+        )
+
+
 class EngineFailed(Exception):
     """An engine could not be built or did not start; the text is the end of what it said."""
 
 
 @contextmanager
-def hapi_validator(packages: Sequence[Path] = ()) -> Iterator[str]:
-    """URL of HAPI's validator with base R4, our own definitions and `packages` loaded."""
-    sources = [str(SCHEMAS), str(HAPI / "terminology"), *map(str, packages)]
+def hapi_validator(fr_core: Path | None) -> Iterator[HapiValidator]:
+    """HAPI's validator with base R4, our own definitions and, when given, FR Core's package."""
+    sources = [str(SCHEMAS), str(HAPI / "terminology")]
+    if fr_core is not None:
+        sources.append(str(fr_core))
     with _serving([*JAVA, "-Xmx1g", *_hapi("Validator"), *sources], HAPI) as port:
-        yield f"http://127.0.0.1:{port}/"
+        yield HapiValidator(f"http://127.0.0.1:{port}/", fr_core is not None)
 
 
 @contextmanager
@@ -64,15 +97,6 @@ def medplum() -> Iterator[str]:
         _run(["npm", "ci", "--no-fund", "--no-audit"], HERE)
     with _serving(["node", "medplum.mjs"], HERE) as port:
         yield f"http://127.0.0.1:{port}"
-
-
-def hapi_messages(url: str, resource: str) -> tuple[Message, ...]:
-    """What HAPI's validator at `url` says of a resource given as FHIR JSON text."""
-    answer = httpx.post(url, content=resource.encode(), timeout=120)
-    answer.raise_for_status()
-    return tuple(
-        Message(**{name: text or "" for name, text in message.items()}) for message in answer.json()
-    )
 
 
 def medplum_messages(origin: str, resource: str) -> tuple[Message, ...]:

@@ -612,6 +612,8 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
     strength_doubts = (
         (f"Aucune présentation connue de {_shown(item)} n'a ce dosage.",) if known is False else ()
     )
+    if said.strength is not None and any(not part.unit for part in said.strength.value.parts):
+        strength_doubts = (*strength_doubts, "Dosage écrit sans unité.")
     strength = _value(
         item, "strength", said.strength, "dosage.strength",
         trust=1.0 if known else 0.97, doubts=(*strength_doubts, *_handwritten(item, said.strength)),

@@ -205,8 +205,7 @@ def quantity(value: Decimal, unit: str) -> Quantity:
 
 def _plain(value: Decimal) -> Decimal:
     """Without trailing zeros or exponent."""
-    value = value.normalize()
-    return value.quantize(Decimal(1)) if value == value.to_integral_value() else value
+    return Decimal(format(value.normalize(), "f"))
 
 
 def strength_of(parts: Sequence[Part], per: Part | None = None) -> Strength:

@@ -208,6 +208,11 @@ def _plain(value: Decimal) -> Decimal:
     return Decimal(format(value.normalize(), "f"))
 
 
+def _is_short(value: Decimal) -> bool:
+    """Whether three decimals say all of it."""
+    return 1000 * value == (1000 * value).to_integral_value()
+
+
 def strength_of(parts: Sequence[Part], per: Part | None = None) -> Strength:
     return Strength(
         parts=tuple(quantity(part.value, part.unit) for part in parts),
@@ -844,7 +849,7 @@ class _Reader:
         split = step.rate is not None and step.rate.split
         if dose is not None and split and step.rate is not None and step.rate.count:
             share = dose.low / step.rate.count
-            if dose.high is None and share == share.quantize(Decimal("0.001")):
+            if dose.high is None and _is_short(share):
                 dose = replace(dose, low=share)
             else:
                 step.instructions.append(f"en {step.rate.count} prises")

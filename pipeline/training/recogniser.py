@@ -223,9 +223,12 @@ def characters_of(model: onnx.ModelProto) -> list[str]:
     return [*text.split("\n"), " "]
 
 
-def pretrained() -> Recogniser:
-    """The published network, its head cut to our symbols; unknown symbols' rows start at random."""
-    model = onnx.load(str(published_graph()))
+def pretrained(path: Path | None = None) -> Recogniser:
+    """The published network, its head cut to our symbols; unknown symbols' rows start at random.
+
+    `path` names a file that :func:`write_onnx` wrote, to start from weights of our own.
+    """
+    model = onnx.load(str(path or published_graph()))
     values = {
         tensor.name: numpy_helper.to_array(tensor).copy() for tensor in model.graph.initializer
     }

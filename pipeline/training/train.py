@@ -66,6 +66,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--dev", type=Path, help="folder with lines.tsv, a quarter of which is watched"
     )
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--weights", type=Path, help="weights (ONNX) to go on from, instead of the published ones"
+    )
     parser.add_argument("--steps", type=int, default=9000, help="length of the schedule")
     parser.add_argument(
         "--minutes", type=float, help="length of the schedule by the clock, instead of --steps"
@@ -178,7 +181,7 @@ def train(options: argparse.Namespace) -> None:
         [line for line in read_lines(options.dev) if not line.flags][::4] if options.dev else []
     )
 
-    net = pretrained().to(options.device, memory_format=torch.channels_last)
+    net = pretrained(options.weights).to(options.device, memory_format=torch.channels_last)
     smooth = copy.deepcopy(net).requires_grad_(False)
     matrices = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim <= 1]
@@ -232,7 +235,7 @@ def train(options: argparse.Namespace) -> None:
     note(
         lines=len(lines),
         watched=len(watched),
-        options=vars(options) | {"lines": None, "dev": None, "out": None},
+        options=vars(options) | {"lines": None, "dev": None, "out": None, "weights": None},
     )
     if position.step == 0 and rank == 0 and watched:
         note(**error_rates(smooth, watched, options.device))

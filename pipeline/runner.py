@@ -27,9 +27,10 @@ from pipeline.intake.excerpt import excerpt
 from pipeline.model import Document, Extraction, Page, Scan, Step
 from pipeline.ocr.reading import read_page
 from pipeline.raster import Raster
+from pipeline.terminology import lexicon
 
-READING_ROOMS = ("imaging", "ocr")
-DRAFTING_ROOMS = ("intake", "extraction", "terminology", "fhir")
+READING_ROOMS = ("imaging", "ocr", "terminology")
+DRAFTING_ROOMS = ("intake", "extraction", "fhir")
 PREVIEW_HEIGHT = 900
 
 
@@ -56,7 +57,7 @@ def page_from_scan(
     """Bytes to words: decode, prepare, read. Raises `InputError` for a page that cannot be used."""
     raster = decode(data, scan.media_type, number, settings)
     prepared = prepare(raster, settings)
-    reading = read_page(prepared, settings)
+    reading = read_page(prepared, settings, lexicon(settings))
     page = Page(
         number=number,
         size=prepared.size,

@@ -445,6 +445,7 @@ def value(
     rule: str,
     *,
     decisive: Span | None = None,
+    reading: float | None = None,
     trust: float = 1.0,
     doubts: Iterable[str] = (),
     remarks: Iterable[str] = (),
@@ -454,6 +455,7 @@ def value(
 
     `decisive` is the part of the spans that makes the value, where the rest (a label, a unit) was
     met in a vocabulary and so is known to be read right: then only its words' confidence counts.
+    `reading` is the probability of what the value says where the engine gave it one of its own.
     `trust` is the probability that the rule is right when the text was read right. Each of
     `doubts` (French, for the person who checks) makes the value doubtful whatever its confidence;
     `remarks` are shown beside it and change nothing. No content, or ink read with less than the
@@ -464,6 +466,8 @@ def value(
     source = evidence(spans, rule + "+vocabulary" if repairs else rule)
     if decisive is not None and decisive.words:
         source = source.model_copy(update={"reading": decisive.reading})
+    if reading is not None:
+        source = source.model_copy(update={"reading": reading})
     limits = thresholds()[kind]
     confidence = source.reading * trust
     reasons = [*doubts]

@@ -4,14 +4,15 @@ Agreement of engines is the best evidence there is. With the calibrated probabil
 two readings that differ, Bayes' rule under independent errors gives p(1 − q) over all cases in
 which not both are right. Readings that agree would be right with 1 − (1 − p)(1 − q), were their
 errors independent; but a stroke that was cut off misleads both, so that the lesser engine counts
-by its square root only (measured on real pages). What stands is never a mixture: a line is one
-engine's or the other's.
+by its square root only (measured on real pages). Words keep the places that the surer line gives
+them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
@@ -40,25 +41,33 @@ def certainty(line: Line) -> float:
     return sum(word.confidence * len(word.text) for word in line.words) / max(length, 1)
 
 
-def fused(first: Line, second: Line) -> Line:
+def fused(first: Line, second: Line, whole: bool = True) -> Line:
     """The surer of two readings of one line, weighed word by word against the other.
 
-    `note` says which engine won and why; the loser's words stand as alternatives of source
-    engine.
+    A word of the other line that stands in the place of one, and is surer, takes that place; where
+    `second` is not the `whole` line, `first` stands but for such words. `note` says which engine
+    won and why; what the other read stands as an alternative of source engine.
     """
     one, two = certainty(first), certainty(second)
     if _squeezed(first) == _squeezed(second) != "":
         fuller = len(first.words) >= len(second.words)
         return _confirmed(first, two) if fuller else _confirmed(second, one)
-    winner, loser = (first, second) if one >= two else (second, first)
+    winner, loser = (first, second) if one >= two or not whole else (second, first)
     if not loser.words:
         return winner
-    note = (
-        f"{winner.engine} ({max(one, two):.2f}) plutôt que {loser.engine} ({min(one, two):.2f}) : "
-        "lecture plus sûre"
+    won, lost = certainty(winner), certainty(loser)
+    why = "lecture plus sûre" if won >= lost else "ligne lue en entier"
+    notes = [f"{winner.engine} ({won:.2f}) plutôt que {loser.engine} ({lost:.2f}) : {why}"]
+    words = list(winner.words)
+    taken = [word.text for word in words]
+    for place, other in _paired(winner.words, loser.words):
+        words[place] = weighed(words[place], other, winner.engine, loser.engine)
+        if words[place].text != taken[place]:
+            notes.append(f"« {other.text} » : {loser.engine}")
+    engine = winner.engine if len(notes) == 1 else f"{winner.engine} + {loser.engine}"
+    return winner.model_copy(
+        update={"words": tuple(words), "note": " ; ".join(notes), "engine": engine}
     )
-    words = _weighed(winner.words, loser.words, loser.engine)
-    return winner.model_copy(update={"words": words, "note": note})
 
 
 def _squeezed(line: Line) -> str:
@@ -85,30 +94,42 @@ def replaced(line: Line, start: int, stop: int, part: Line) -> Line:
     return line.model_copy(update={"words": words, "engine": engine, "note": note})
 
 
-def _weighed(words: Sequence[Word], others: Sequence[Word], engine: str) -> tuple[Word, ...]:
-    result = list(words)
+def _paired(words: Sequence[Word], others: Sequence[Word]) -> Iterator[tuple[int, Word]]:
+    """Each word's place, and the word of `others` that stands in the same place."""
     texts, other_texts = [w.text for w in words], [w.text for w in others]
     for block in Levenshtein.opcodes(texts, other_texts):
         count = block.src_end - block.src_start
         if block.tag != "equal" and count != block.dest_end - block.dest_start:
             continue
         for step in range(count):
-            place = block.src_start + step
-            result[place] = weighed(result[place], others[block.dest_start + step], engine)
-    return tuple(result)
+            yield block.src_start + step, others[block.dest_start + step]
 
 
-def weighed(word: Word, other: Word, engine: str) -> Word:
-    """`word` with the probability and the alternatives it has beside another engine's reading."""
-    if word.text == other.text:
+def weighed(word: Word, other: Word, engine: str, other_engine: str) -> Word:
+    """The surer of two readings of one word, with the probability and the alternatives that it
+    has beside the other. Signs at a word's end are no contradiction, nor are case and accents."""
+    if word.confidence < other.confidence:
+        word, other, other_engine = other, word, engine
+    if word.text == other.text or _bare(word) == _bare(other) != "":
         sure = agreed(word.confidence, other.confidence)
         return word.model_copy(update={"confidence": sure})
-    left = contradicted(word.confidence, other.confidence)
+    left = word.confidence
+    if _plain(word) != _plain(other):
+        left = contradicted(word.confidence, other.confidence)
     rival = Alternative(
         text=other.text,
         confidence=contradicted(other.confidence, word.confidence),
-        source=engine,
+        source=other_engine,
     )
     rest = tuple(one for one in word.alternatives if one.text != other.text)
     ranked = sorted((rival, *rest), key=lambda one: -one.confidence)
     return word.model_copy(update={"confidence": left, "alternatives": tuple(ranked)})
+
+
+def _bare(word: Word) -> str:
+    return word.text.rstrip(".,;:")
+
+
+def _plain(word: Word) -> str:
+    letters = unicodedata.normalize("NFD", _bare(word).casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))

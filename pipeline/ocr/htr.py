@@ -10,7 +10,7 @@ import functools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +43,12 @@ VERSION = "1.0"
 WEIGHTS = Path(__file__).parent / "weights"
 DOWNSAMPLING = 8
 """Columns of the network's input per time step."""
+TWINS = {"1": "Il|!", "0": "Oo"}
+"""Letters and signs that many hands write exactly as a figure."""
 DISPUTED = 0.5
 """Most confidence in a figure that reads otherwise without the language model."""
+LEAST = -20.0
+"""Log probability of what cannot stand somewhere."""
 LONGEST = 4000
 """Widest network input in pixels; longer lines are squeezed."""
 
@@ -214,8 +218,9 @@ class HandwritingRecogniser:
         """Words, confidences and alternatives of a line that the network has seen."""
         hypotheses = self.decode(lattice.log_probs)
         slots = slots_of(lattice.log_probs, hypotheses)
+        seen = replace(lattice, log_probs=with_twins(lattice.log_probs, slots))
         return Reading(
-            Transcription(tuple(self._span(lattice, slot, lexicon) for slot in slots)),
+            Transcription(tuple(self._span(seen, slot, lexicon) for slot in slots)),
             greedy(lattice.log_probs),
             hypotheses[0].text if hypotheses else "",
             lattice,
@@ -247,6 +252,8 @@ class HandwritingRecogniser:
             name = self.name_of(log_probs, slot, lexicon)
             if name.known:
                 alternatives = list(name.candidates) + alternatives
+                if name.candidates[0].text.casefold() == text.casefold():
+                    confidence = max(confidence, name.confidence)
         return Span(
             text=text,
             start=lattice.column(slot.start),
@@ -322,6 +329,9 @@ def slots_of(log_probs: LogProbs, hypotheses: Sequence[Hypothesis]) -> tuple[Slo
             elif block.tag == "replace" and length == block.dest_end - block.dest_start:
                 for step in range(length):
                     other = read[block.dest_start + step]
+                    if _twins(words[block.src_start + step], other):
+                        agreed[block.src_start + step] += share
+                        continue
                     found = others[block.src_start + step]
                     found[other] = found.get(other, 0.0) + share
     slots, place = [], 0
@@ -337,6 +347,36 @@ def slots_of(log_probs: LogProbs, hypotheses: Sequence[Hypothesis]) -> tuple[Slo
             Slot(word, own, min(start, int(own[0, 0])), end, agreed[number], tuple(ranked))
         )
     return tuple(slots)
+
+
+def _twins(word: str, other: str) -> bool:
+    """Whether `other` is `word` with letters for figures that are written alike."""
+    return len(word) == len(other) and all(
+        one == two or two in TWINS.get(one, "") for one, two in zip(word, other, strict=True)
+    )
+
+
+def with_twins(log_probs: LogProbs, slots: Sequence[Slot]) -> LogProbs:
+    """Posteriors in which a figure that was read as such has those of its twins as well.
+
+    Where the language model says that a figure stands, a bare stroke is a 1 and not an I: which
+    of two figures it is, nobody guesses.
+    """
+    result = log_probs.copy()
+    for slot in slots:
+        last = slot.start - 1
+        for place, (symbol, (first, end)) in enumerate(
+            zip(slot.text, slot.spans.tolist(), strict=True)
+        ):
+            if symbol in TWINS:
+                following = slot.spans[place + 1, 0] if place + 1 < len(slot.text) else slot.end
+                steps = slice(max(last + 1, first - 1), min(int(following), end + 2))
+                twins = [CLASS_OF[twin] for twin in TWINS[symbol]]
+                own = CLASS_OF[symbol]
+                result[steps, own] = np.logaddexp.reduce(result[steps][:, [own, *twins]], axis=1)
+                result[steps, twins] = LEAST
+            last = end
+    return result
 
 
 def symbol_posteriors(log_probs: LogProbs, slot: Slot) -> list[float]:
@@ -383,7 +423,7 @@ def name_features(
     strings it could have been.
     """
     window = log_probs[slot.start : slot.end].copy()
-    window[:, SPACE] = -20.0
+    window[:, SPACE] = LEAST
     free = [text for text in dict.fromkeys((slot.text, greedy(window))) if text]
     ranked = lexicon.candidates(window, free)
     best_free = float(likelihoods(window, free).max())

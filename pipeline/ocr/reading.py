@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import Settings
-from pipeline.model import Box, Line, Zone, ZoneKind
+from pipeline.model import Box, Line, Word, Zone, ZoneKind
 from pipeline.ocr import fusion, handwriting, rapid, recognition, segmentation
 from pipeline.ocr.engine import Engine, ZoneImage
 from pipeline.ocr.tesseract import Tesseract, cut
@@ -163,70 +163,56 @@ def _gathered(boxes: Sequence[Box], dpi: float) -> tuple[Box, ...]:
 
 
 def _fused(lines: Sequence[Line], others: Sequence[Line]) -> list[Line]:
-    """`lines` with Tesseract's readings of handwriting (`others`).
+    """`lines` weighed against Tesseract's readings of the same handwriting (`others`).
 
-    Where both read the same words the surer reading stands; words that only Tesseract found are
-    added, and the reading that sees more of a line is kept where neither is complete.
+    The rows are those of `lines`: Tesseract takes slanted rows by hand apart and mixes them. Its
+    words go, one by one, to the line that they lie on; what lies on none is added, but for what
+    lies on struck ink. A line gives way to Tesseract only where that saw all of it and is surer.
     """
-    result = list(lines)
+    on: dict[int, list[Word]] = {}
+    rest: list[Line] = []
     for other in others:
-        beside = [line for line in result if _same_row(line, other)]
-        struck = [line for line in beside if line.struck]
-        beside = [line for line in beside if not line.struck]
-        rest = _without(other, struck)
-        if rest is None:
-            continue
-        if not beside:
-            result.append(rest)
-            continue
-        joined = _joined(beside)
-        more = _without(rest, beside)
-        lacking = _without(joined, [rest])
-        result = [line for line in result if line not in beside]
-        if more is None and lacking is not None and fusion.certainty(joined) > 0.5:
-            result += beside
-        elif lacking is None or more is None or fusion.certainty(rest) > fusion.certainty(joined):
-            result.append(fusion.fused(joined, rest))
-        else:
-            result += beside
-        kept = [line for line in result if _same_row(line, rest)]
-        result += [line for part in (more, lacking) if part and (line := _without(part, kept))]
-    return result
+        free: list[Word] = []
+        for word in other.words:
+            host = _host(lines, word)
+            if host is None:
+                free.append(word)
+            else:
+                on.setdefault(host, []).append(word)
+        if free:
+            rest.append(_with_words(other, free))
+    result: list[Line] = []
+    for place, line in enumerate(lines):
+        words = sorted(on.get(place, ()), key=lambda word: word.box.x)
+        if words and not line.struck:
+            line = fusion.fused(line, _with_words(others[0], words), whole=_covers(words, line))
+        result.append(line)
+    return result + rest
 
 
-def _same_row(line: Line, other: Line) -> bool:
-    """Whether two lines lie over one another on one row of the page."""
-    height = min(line.box.bottom, other.box.bottom) - max(line.box.y, other.box.y)
-    width = min(line.box.right, other.box.right) - max(line.box.x, other.box.x)
-    return width > 0 and height > 0.5 * min(line.box.height, other.box.height)
+def _host(lines: Sequence[Line], word: Word) -> int | None:
+    """The line that a word lies on: the one whose middle is nearest to the word's."""
+    x, y = word.box.x + word.box.width / 2, word.box.y + word.box.height / 2
+    found = [
+        (abs(line.box.y + line.box.height / 2 - y), place)
+        for place, line in enumerate(lines)
+        if line.box.y <= y <= line.box.bottom
+        and line.box.x - 0.3 * line.box.height <= x <= line.box.right + 0.3 * line.box.height
+    ]
+    return min(found)[1] if found else None
 
 
-def _joined(lines: Sequence[Line]) -> Line:
-    """Lines of one row as one line."""
-    if len(lines) == 1:
-        return lines[0]
-    words = sorted((word for line in lines for word in line.words), key=lambda word: word.box.x)
-    engines = " + ".join(dict.fromkeys(line.engine for line in lines))
-    box = Box.around(tuple(line.box for line in lines))
-    return lines[0].model_copy(update={"words": tuple(words), "box": box, "engine": engines})
-
-
-def _without(line: Line, others: Sequence[Line]) -> Line | None:
-    """The words of a line that none of `others` covers; None when nothing is left."""
-    spare = 0.3 * line.box.height
-    words = tuple(
-        word
+def _covers(words: Sequence[Word], line: Line) -> bool:
+    """Whether each word of `line` lies, with its middle, on one of `words`."""
+    return all(
+        any(one.box.x <= word.box.x + word.box.width / 2 <= one.box.right for one in words)
         for word in line.words
-        if not any(
-            other.box.x - spare <= word.box.x + word.box.width / 2 <= other.box.right + spare
-            and _same_row(line, other)
-            for other in others
-        )
     )
-    if not words:
-        return None
+
+
+def _with_words(line: Line, words: Sequence[Word]) -> Line:
     box = Box.around(tuple(word.box for word in words))
-    return line.model_copy(update={"words": words, "box": box})
+    return line.model_copy(update={"words": tuple(words), "box": box})
 
 
 # --- the page as a whole --------------------------------------------------------------------

@@ -34,6 +34,7 @@ from pipeline.ocr.htr import (
     name_features,
     nameable,
     slots_of,
+    with_twins,
     word_features,
     word_lexicon,
 )
@@ -134,6 +135,7 @@ def words_of(engine: HandwritingRecogniser, lines: Lattices) -> tuple[Floats, Fl
         hypotheses = engine.decode(log_probs)
         slots = slots_of(log_probs, hypotheses)
         flags = judged_words([slot.text for slot in slots], row.text)
+        log_probs = with_twins(log_probs, slots)
         for slot, good in zip(slots, flags, strict=True):
             features.append(word_features(log_probs, slot, engine.model))
             right.append(float(good))

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.evaluation.posology import load, score_lines
-from pipeline.extraction.drugs import lexicon, read_medications
+from pipeline.extraction.drugs import read_medications
 from pipeline.extraction.evidence import TextLine, document_from_text, text_lines
 from pipeline.extraction.pipeline import extract
 from pipeline.model import (
@@ -369,12 +369,6 @@ def test_every_value_points_at_its_words() -> None:
     assert medication.strength is not None
     assert medication.strength.evidence.boxes[0] == Box(x=12, y=0, width=7, height=1)
     assert medication.dosage.evidence.text == "1 cp matin et soir pendant 5 jours"
-
-
-def test_lexicon_for_the_handwriting_engine() -> None:
-    words = lexicon(SETTINGS)
-    assert {"DOLIPRANE", "AMOXICILLINE", "comprimé", "matin"} <= set(words)
-    assert len(words) == len(set(words))
 
 
 # --- measured -----------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pipeline.ocr.htr import (
     nameable,
     recogniser,
     slots_of,
+    with_twins,
     word_lexicon,
 )
 from pipeline.ocr.ink import HEIGHT, SIDE, fitted, ink_of, network_input
@@ -176,3 +177,34 @@ def test_real_unseen_writers(engine: HandwritingRecogniser, shared_dir: Path) ->
     ][::12]
     pairs = [(row.text, engine.read(grey_image(row.file)).decoded) for row in rows]
     assert rates(pairs)["cer_ci"] < 0.08
+
+
+def test_a_bare_stroke_where_a_figure_stands_is_a_one() -> None:
+    """Whether a 1 or an I was drawn nobody can tell; which figure it is, everybody can."""
+    text = "1 cp"
+    log_probs = np.full((12, len(SYMBOLS) + 1), -12.0, np.float32)
+    for step, symbol in zip((1, 4, 6, 9), text, strict=True):
+        log_probs[step, CLASS_OF[symbol]] = 0.0
+    log_probs[[0, 2, 3, 5, 7, 8, 10, 11], 0] = 0.0
+    for symbol, probability in (("1", 0.3), ("I", 0.4), ("|", 0.3)):
+        log_probs[1, CLASS_OF[symbol]] = np.log(probability)
+    readings = [Hypothesis("1 cp", 0.0, 0.0), Hypothesis("I cp", 0.0, -0.1)]
+    slots = slots_of(log_probs, readings)
+    assert slots[0].share == pytest.approx(1.0)
+    assert slots[0].others == ()
+    merged = with_twins(log_probs, slots)
+    assert merged[1, CLASS_OF["1"]] == pytest.approx(0.0, abs=1e-3)
+    assert merged[1, CLASS_OF["I"]] < -10
+    # Two figures are never merged, and letters of words stay what they are.
+    seven = slots_of(log_probs, [Hypothesis("7 cp", 0.0, 0.0), Hypothesis("1 cp", 0.0, -0.1)])
+    assert seven[0].others[0][0] == "1"
+    assert with_twins(log_probs, seven)[1, CLASS_OF["1"]] == log_probs[1, CLASS_OF["1"]]
+
+
+def test_a_word_that_is_a_known_name_is_as_sure_as_the_name(engine: HandwritingRecogniser) -> None:
+    image = drawn("KARDEGIC")
+    (plain,) = engine.recognise([image])
+    (named,) = engine.recognise([image], ["KARDEGIC", "CARDENSIEL"])
+    assert named.words[0].text.upper() == "KARDEGIC"
+    assert named.words[0].confidence >= plain.words[0].confidence
+    assert named.words[0].alternatives[0].source == "lexicon"

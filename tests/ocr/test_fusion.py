@@ -64,3 +64,27 @@ def test_replacing_words_names_both_engines() -> None:
     assert changed.text == "15 mg"
     assert changed.engine == "a 1 + b 2"
     assert "plus sûr" in changed.note
+
+
+def test_a_surer_word_takes_its_place_in_the_other_line() -> None:
+    one = line("a 1", ("Concusion", 0.5), ("lombalgie", 0.95))
+    two = line("b 2", ("Conclusion", 0.9), ("lombalge", 0.4))
+    fused = fusion.fused(one, two)
+    assert (fused.text, fused.engine) == ("Conclusion lombalgie", "a 1 + b 2")
+    assert fused.words[0].alternatives[0].text == "Concusion"
+    assert fused.words[0].alternatives[0].source == "a 1"
+    assert "« Conclusion »" in fused.note
+
+
+def test_a_part_of_a_line_never_stands_for_it() -> None:
+    whole = line("a 1", ("PA", 0.6), ("12/8", 0.6), ("pouls", 0.6))
+    part = line("b 2", ("PA", 0.99))
+    fused = fusion.fused(whole, part, whole=False)
+    assert fused.text == "PA 12/8 pouls"
+    assert fused.words[0].confidence > 0.9
+
+
+@pytest.mark.parametrize("other", ["Hubert.", "HUBERT", "Hùbert"])
+def test_signs_case_and_accents_are_no_contradiction(other: str) -> None:
+    fused = fusion.fused(line("a 1", ("Hubert", 0.8)), line("b 2", (other, 0.5)))
+    assert fused.words[0].confidence >= 0.8

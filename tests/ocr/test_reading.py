@@ -13,9 +13,9 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.errors import SetupError
-from pipeline.model import Box, Zone, ZoneKind
+from pipeline.model import Box, Line, Word, Zone, ZoneKind
 from pipeline.ocr.engine import Span, Transcription, ZoneImage
-from pipeline.ocr.reading import read_page
+from pipeline.ocr.reading import _fused, read_page
 from pipeline.ocr.recognition import LineByLine
 from pipeline.ocr.tesseract import Tesseract
 from pipeline.raster import Pixels, Transform
@@ -137,3 +137,39 @@ def test_handwritten_zones_of_real_pages(shared_dir: Path, page: str) -> None:
         x, y = np.mean(line["baseline"], axis=0)
         middle = Box(x=float(x) - 10, y=float(y) - 20, width=20, height=20)
         assert any(zone.intersection(middle) > 0 for zone in zones)
+
+
+def _row(text: str, y: float, engine: str, *, confidence: float = 0.9, step: float = 100) -> Line:
+    words = tuple(
+        Word(text=word, box=Box(x=place * step, y=y, width=90, height=40), confidence=confidence)
+        for place, word in enumerate(text.split())
+    )
+    return Line(
+        words=words,
+        box=Box.around(tuple(word.box for word in words)),
+        kind=ZoneKind.HANDWRITTEN,
+        engine=engine,
+    )
+
+
+def test_rows_that_tesseract_mixes_stay_apart() -> None:
+    """Rows by hand lie aslant, and Tesseract joins words of two of them."""
+    rows = [_row("Examen clinique :", 0, "htr 1"), _row("PA 115/55 pouls", 60, "htr 1")]
+    mixed = _row("Examen clinique", 0, "tesseract 5", confidence=0.4)
+    lower = _row("PA 15/55", 60, "tesseract 5", confidence=0.4)
+    mixed = mixed.model_copy(
+        update={
+            "words": (*lower.words, *mixed.words),
+            "box": Box.around((mixed.box, lower.box)),
+        }
+    )
+    assert [line.text for line in _fused(rows, [mixed])] == ["Examen clinique :", "PA 115/55 pouls"]
+
+
+def test_words_that_only_tesseract_saw_are_kept_and_struck_ones_are_not() -> None:
+    struck = _row("Doliprane", 0, "htr 1").model_copy(update={"struck": True})
+    seen = _row("Doliprane", 0, "tesseract 5"), _row("Signature", 300, "tesseract 5")
+    assert [(line.text, line.struck) for line in _fused([struck], seen)] == [
+        ("Doliprane", True),
+        ("Signature", False),
+    ]

@@ -70,15 +70,6 @@ class Vocabulary:
         for kind, value, forms in _entries(data, self):
             for form in forms:
                 self.phrases.setdefault(pieces(form), {}).setdefault(kind, value)
-        self.written: tuple[str, ...] = tuple(
-            dict.fromkeys(
-                form
-                for kind, _, forms in _entries(data, self)
-                if kind in _COMMON
-                for form in forms
-                if len(form) > 1 and form.replace(" ", "").isalpha()
-            )
-        )
         self.longest = max(map(len, self.phrases))
         self.words: frozenset[str] = frozenset(
             word for phrase in self.phrases for word in phrase if word[0].isalpha()

@@ -37,7 +37,6 @@ from pipeline.model import (
     ZoneKind,
 )
 from pipeline.terminology import Entry, Product, Terminology
-from pipeline.terminology import lexicon as terminology_lexicon
 from pipeline.terminology.names import fold_name
 from pipeline.terminology.strengths import Strengths, base
 
@@ -97,11 +96,6 @@ def read_medications(
     _share_common(items)
     medications = [_medication(item, terminology) for item in items]
     return _without_repeats(medications, items)
-
-
-def lexicon(settings: Settings) -> tuple[str, ...]:
-    """Words that prescriptions are made of: names of medicines, then words of dosage."""
-    return tuple(dict.fromkeys([*terminology_lexicon(settings), *vocabulary().written]))
 
 
 # --- finding the lines ------------------------------------------------------------------------
@@ -731,6 +725,7 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
         drug,
         item.line.span(mention.start, mention.end),
         f"drugs.{mention.match.value}",
+        reading=mention.reading,
         trust=trust,
         doubts=doubts,
         remarks=remarks,

@@ -27,7 +27,8 @@ class Mention:
     """Characters `start` to `end` of a row that name a medicine.
 
     `entries` are what the name may stand for, the likeliest first; `others` names it was nearly
-    read as. `words` is how many words the name has.
+    read as. `reading` is the probability that the engine gives the name, where it put it forward
+    itself.
     """
 
     start: int
@@ -39,6 +40,7 @@ class Mention:
     others: tuple[str, ...] = ()
     name: str = ""
     substances: tuple[str, ...] = ()
+    reading: float | None = None
 
     @property
     def entry(self) -> Entry | None:
@@ -232,7 +234,8 @@ def near_mention(
         candidates: list[tuple[Near, Match]] = []
         for other in alternatives:
             for entry in terminology.find(other):
-                candidates.append((Near(entry, fold_name(other), 0.97), Match.LATTICE))
+                near = Near(entry, fold_name(other), 0.97 + 0.02 * alternatives[other])
+                candidates.append((near, Match.LATTICE))
         candidates += [(near, Match.NORMALISED) for near in terminology.alike(joined)]
         edits = 0 if len(letters) < 5 else 1 if len(letters) < 7 else 2 if len(letters) < 12 else 3
         if edits:
@@ -243,20 +246,28 @@ def near_mention(
         if chosen is None:
             continue
         near, match, others = chosen
-        mention = Mention(start, end, text, match, round(near.similarity, 3), (near.entry,), others)
+        reading = None
+        if match is Match.LATTICE:
+            reading = max(
+                p for other, p in alternatives.items() if fold_name(other) == near.written
+            )
+        mention = Mention(
+            start, end, text, match, round(near.similarity, 3), (near.entry,), others,
+            reading=reading,
+        )  # fmt: skip
         score = near.similarity + 0.02 * size
         if best is None or score > best[0]:
             best = (score, mention)
     return None if best is None else best[1]
 
 
-def _alternatives(line: TextLine, start: int, end: int) -> tuple[str, ...]:
-    """Other readings of the ink that the engine itself put forward, the likeliest first."""
+def _alternatives(line: TextLine, start: int, end: int) -> dict[str, float]:
+    """Other readings of the ink that the engine itself put forward, with their probabilities."""
     found = line.span(start, end).words
     if len(found) != 1:
-        return ()
-    ranked = sorted(found[0].alternatives, key=lambda a: -a.confidence)
-    return tuple(alternative.text for alternative in ranked)
+        return {}
+    ranked = sorted(found[0].alternatives, key=lambda a: a.confidence)
+    return {alternative.text: alternative.confidence for alternative in ranked}
 
 
 def _stand_out(

@@ -13,9 +13,30 @@ DATA: Final = Path(__file__).with_name("data")
 _LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "µ": "u", "μ": "u"})
 _NOT_NAME: Final = re.compile(r"[^a-z0-9/]+")
 _LOOKALIKE: Final = str.maketrans(
-    {"0": "o", "q": "o", "1": "l", "i": "l", "j": "l", "|": "l", "5": "s", "8": "b", "2": "z"}
+    {
+        "0": "o",
+        "q": "g",
+        "1": "l",
+        "i": "l",
+        "j": "l",
+        "|": "l",
+        "5": "s",
+        "8": "b",
+        "2": "z",
+        "9": "g",
+    }
 )
-_RUNS: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("ll", "l"), ("nn", "n"), ("u", "v"))
+_RUNS: Final = (
+    ("rn", "m"),
+    ("rl", "n"),
+    ("vv", "w"),
+    ("cl", "d"),
+    ("ll", "l"),
+    ("nn", "n"),
+    ("u", "v"),
+)
+_FAINT: Final = str.maketrans("ef", "ct")
+"""Letters that differ by a stroke which blurs; compared after the runs."""
 _SALT: Final = re.compile(
     r"\b(?:(?:di|mono|sesqui|hemi)?(?:chlorhydrate|bromhydrate|iodhydrate|sulfate|phosphate|nitrate"
     r"|acetate|maleate|fumarate|tartrate|citrate|succinate|mesilate|mesylate|tosilate|besilate"
@@ -61,7 +82,7 @@ def lookalike(name: str) -> str:
     key = squash(name).translate(_LOOKALIKE)
     for seen, meant in _RUNS:
         key = key.replace(seen, meant)
-    return key
+    return key.translate(_FAINT)
 
 
 @cache

@@ -8,7 +8,7 @@ and returns it, or returns `None` and leaves the cursor alone. `elements` tries 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -312,6 +312,11 @@ class Cursor:
         lexeme = self.peek(ahead)
         return lexeme is not None and lexeme.text in texts
 
+    def sees_start(self, word: str) -> bool:
+        """Whether the phrase at the cursor begins with `word`."""
+        lexeme = self.peek()
+        return lexeme is not None and lexeme.text.split(" ")[0] == word
+
     def since(self, start: int) -> dict[str, Any]:
         """Place and repair of the element that began at lexeme `start`, as keyword arguments."""
         members = self.lexemes[start : self.place]
@@ -322,10 +327,22 @@ class Cursor:
         }
 
     def written(self, start: int) -> str:
-        """The text from lexeme `start` up to the cursor, as it stands."""
-        if start >= self.place:
-            return ""
-        return self.text[self.lexemes[start].start : self.lexemes[self.place - 1].end]
+        """The text from lexeme `start` up to the cursor, its misread words set right."""
+        parts: list[str] = []
+        end = None
+        for lexeme in self.lexemes[start : self.place]:
+            if end is not None:
+                parts.append(self.text[end : lexeme.start])
+            as_read = self.text[lexeme.start : lexeme.end]
+            parts.append(_spelled(lexeme.text, as_read) if lexeme.repaired else as_read)
+            end = lexeme.end
+        return "".join(parts)
+
+
+def _spelled(stems: str, as_read: str) -> str:
+    """Misread words as French spells them; the last keeps its plural."""
+    text = " ".join(vocabulary().spelling.get(word, word) for word in stems.split(" "))
+    return text + "s" if as_read[-1:] in ("s", "5") and not text.endswith("s") else text
 
 
 Rule = Callable[[Cursor], Element | None]
@@ -338,9 +355,12 @@ _FRACTIONS: Final = {
 }
 
 
-def elements(text: str) -> tuple[Element, ...]:
-    """The elements of a dosage text from left to right; nothing is left out."""
-    cursor = Cursor(text, lex(text))
+def elements(text: str, *, strengths: Collection[Decimal] = ()) -> tuple[Element, ...]:
+    """The elements of a dosage text from left to right; nothing is left out.
+
+    `strengths` that the medicine has tell figures apart that an engine ran together.
+    """
+    cursor = Cursor(text, lex(text, strengths=strengths))
     found: list[Element] = []
     while not cursor.done:
         start = cursor.place
@@ -381,7 +401,8 @@ def number(c: Cursor) -> Decimal | None:
         divided = _slash_fraction(c, value)
         if divided is not None:
             return divided
-        return value + _and_a_fraction(c)
+        # "0,25 1/2 cp" is a strength and a dose, not a mixed number
+        return value + _and_a_fraction(c) if value == int(value) else value
     value = _in_letters(c)
     if value is not None:
         return value + _and_a_fraction(c)
@@ -398,7 +419,7 @@ def number(c: Cursor) -> Decimal | None:
     if c.text[lexeme.end : lexeme.end + 1] in ("'", "’"):
         misread = None  # an article
     if misread is not None:
-        timed = unit is not None and "period" in unit.readings and misread == 1
+        timed = unit is not None and "period" in unit.readings
         once = c.has("period_adverb") or c.has("moment") or c.has("moments") or c.sees("foi")
         if misread == 1 and (once or (c.sees("par", "/") and c.has("period", 1))):
             return Decimal(misread)
@@ -514,6 +535,8 @@ def time(c: Cursor) -> Time | None:
     start = c.place
     c.word("les", "la", "le", "l")
     length = span(c)
+    if c.sees("-") and c.has("period", 1) and c.has("fraction", -1):  # "une demi-heure"
+        c.place += 1
     period = None if length is None else _period(c)
     if length is None or period is None:
         c.place = start
@@ -647,7 +670,7 @@ def rate(c: Cursor) -> Element | None:
         if isinstance(repeated, Rate):
             return Rate(low, high, repeated.period, None, repeated.unit, **c.since(start))
         c.place = here
-        if worded and not c.has("period"):
+        if worded and (not c.has("period") or _course_day_ahead(c)):
             if times and c.word("/"):  # the unit after the slash was not written: "x3/"
                 pass
             return Rate(low, high, None, None, None, False, split, **c.since(start))
@@ -659,6 +682,11 @@ def rate(c: Cursor) -> Element | None:
         return None
     period, unit, said = per
     return Rate(Decimal(1) if said else None, None, period, None, unit, **c.since(start))
+
+
+def _course_day_ahead(c: Cursor) -> bool:
+    """Whether a day of the treatment (`J1`) stands at the cursor."""
+    return c.sees("j") and c.has("number", 1)
 
 
 def _multiplies(c: Cursor) -> bool:
@@ -750,8 +778,8 @@ def course(c: Cursor) -> Element | None:
     if c.take("following_days") is not None:
         return Course(2, None, text=c.written(start), **c.since(start))
     c.word("les", "le", "a", "de", "du", "au", "la")
-    if c.take("first") is not None and (c.has("period")):
-        c.place += 1
+    if c.has("first") and c.has("period", 1):
+        c.place += 2
         return Course(1, 1, text=c.written(start), **c.since(start))
     first = _course_day(c)
     if first is None:
@@ -762,14 +790,15 @@ def course(c: Cursor) -> Element | None:
         here = c.place
         linked = c.word("a", "-", "au", "→")
         joined = linked or c.word(",", "/", "et", ";", "+")
+        following = c.sees("et", ahead=-1)
         if joined or c.has("period"):
             c.word("a", "les", "le")
-            day = _course_day(c)
+            day = _course_day(c) or _course_month(c)
             if day is None and linked and c.has("number") and not _is_amount_ahead(c):
                 day = int(c.take("number") or 0)
             if day is not None and day > days[-1]:
+                ranged = ranged or linked or (following and day == days[-1] + 1)
                 days.append(day)
-                ranged = ranged or linked
                 continue
         c.place = here
         break
@@ -799,6 +828,9 @@ def _course_day(c: Cursor) -> int | None:
                 return int(value)
         return None
     value = c.take("number")
+    if value is None and c.sees("1 er", "1er", "premier") and c.sees("au", ahead=1):
+        c.place += 1  # "du 1er au 25 du mois"
+        return 1
     if value is not None and c.take("ordinal") is not None:
         if c.lexemes[c.place].readings.get("period") == "d" if not c.done else False:
             c.place += 1
@@ -807,6 +839,40 @@ def _course_day(c: Cursor) -> int | None:
             return int(value)
     c.place = start
     return None
+
+
+def _course_month(c: Cursor) -> int | None:
+    """The day of `M6`, a month of a course of injections."""
+    letter, figure = c.peek(), c.peek(1)
+    if letter is None or figure is None or letter.text != "m" or figure.start > letter.end + 1:
+        return None
+    value = figure.readings.get("number")
+    if value is None or value != int(value):
+        return None
+    c.place += 2
+    return 30 * int(value)
+
+
+def ages(c: Cursor) -> Element | None:
+    """`à 2 mois, 4 mois et 11 mois`, `à 2, 4 et 11 mois`: when a child is given a vaccine."""
+    start = c.place
+    if not c.word("a"):
+        return None
+    count, unit = 0, None
+    while (value := c.take("number")) is not None and value == int(value):
+        count += 1
+        here = c.place
+        unit = c.take("period") or unit
+        here = c.place
+        if not (c.word(",", "et", "puis", "/", "-") or c.take("then")):
+            break
+        c.word("a")
+        if not c.has("number"):
+            c.place = here
+            break
+    if count < 2 or unit not in ("wk", "mo", "a") or not c.has("period", -1):
+        return None
+    return Event(c.written(start), **c.since(start))
 
 
 def _first_days(c: Cursor, start: int) -> Element | None:
@@ -888,8 +954,15 @@ def gestation(c: Cursor) -> Element | None:
 
 
 def moments(c: Cursor) -> Element | None:
-    """`matin, midi et soir`, `le soir au coucher`, `M M S`."""
+    """`matin, midi et soir`, `le soir au coucher`, `M M S`, `30 min avant le coucher`."""
     start = c.place
+    ahead = time(c)
+    if ahead is not None:
+        before = c.take("moment") if c.sees_start("avant") else None
+        if before is None or ahead.unit not in ("min", "h"):
+            return None
+        minutes = int(ahead.low * (60 if ahead.unit == "h" else 1))
+        return When((before,), minutes, **c.since(start))
     together = c.take("moments")
     if together is not None:
         return When(tuple(together.split()), **c.since(start))
@@ -1027,7 +1100,8 @@ def _scheme_value(c: Cursor, sign: str | None) -> Decimal | None:
         return None
     if "misread" in lexeme.readings:
         c.place += 1
-        return Decimal(lexeme.readings["misread"])
+        seen = Decimal(lexeme.readings["misread"])
+        return (_slash_fraction(c, seen) if sign != "/" else None) or seen
     if sign != "/":
         fraction: Decimal | None = c.take("fraction")
         if fraction is not None:
@@ -1074,6 +1148,10 @@ def amount(c: Cursor) -> Element | None:
         if high is None and low == int(low):
             low += _fraction_behind(c)
         c.word("sec", "secable")
+        here = c.place
+        if c.word("/", "par") and c.word("kg", "kilo", "kilogramme"):
+            return Amount(low, high, unit, "count", True, **c.since(start))
+        c.place = here
         strength, per = _own_strength(c)
         return Amount(low, high, unit, "count", False, strength, per, **c.since(start))
     if c.has("measure"):
@@ -1090,7 +1168,10 @@ def amount(c: Cursor) -> Element | None:
     c.place = here
     if high is not None and c.sees("-", ahead=-2):
         return None
-    if c.has("period") or c.has("ordinal"):
+    if high is not None and c.sees("a", ahead=-2) and c.has("period"):
+        c.place = start  # "un demi à 14 h" is a dose and its hour
+        low, high = number(c) or low, None
+    elif c.has("period") or c.has("ordinal"):
         return None
     return Amount(low, high, "", "number", **{**c.since(start), "repaired": _guessed(c, start)})
 
@@ -1593,6 +1674,37 @@ def renewal(c: Cursor) -> Element | None:
     return Repeats(1, said=False, **c.since(start))
 
 
+def redose(c: Cursor) -> Element | None:
+    """`à répéter après 5 min`, `à répéter 2 h après`: one more intake, no renewal."""
+    start = c.place
+    if c.take("redose") is None:
+        return None
+    here = c.place
+    if number(c) is not None and c.take("times") is None:
+        c.place = here
+    if c.take("every") is None:
+        c.word("apre", "au bout de", "dan")
+    length = time(c)
+    if length is not None and length.unit in ("h", "min"):
+        c.take("later")
+        return Interval(length, **c.since(start))
+    c.place = here
+    return Instruction(c.written(start), **c.since(start))
+
+
+def handling(c: Cursor) -> Element | None:
+    """`à retirer le soir`, `laisser poser 5 min`: what is done with it, up to the next comma."""
+    start = c.place
+    if c.take("handling") is None:
+        return None
+    while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.any_of(_HANDLED):
+        c.place += 1
+    return Instruction(c.written(start), **c.since(start))
+
+
+_HANDLED: Final = frozenset(["then", "supply", "duration", "renewal", "as_needed"])
+
+
 def fractioned(c: Cursor) -> Element | None:
     """`délivrance fractionnée de 7 jours`, `délivrance hebdomadaire`."""
     start = c.place
@@ -1763,6 +1875,8 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
             "substitution_none substitution_MTE substitution_EFG substitution_CIF",
         ),
         (renewal, "renewal renewal_none"),
+        (redose, "redose"),
+        (handling, "handling"),
         (fractioned, "fractioned_dispensing fractioned_adverb"),
         (once, "once once_at_once"),
         (laboratory, f"comparison =< => =≥ =≤ =entre =de {_NUMBER}"),
@@ -1771,6 +1885,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (interval, f"interval =a =avec =tou =les {_NUMBER}"),
         (maximum, "maximum number"),
         (gestation, f"=a =vers =de =des =entre {_NUMBER}"),
+        (ages, "=a"),
         (course, f"following_days first period =les =le =a =de =du =au =la {_NUMBER}"),
         (cycle, f"cycle_day_parity =les {_NUMBER}"),
         (clock, "number =a =vers =des"),
@@ -1781,7 +1896,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (every, "every"),
         (hours, "number"),
         (weekdays, "except every weekday =le =les =du"),
-        (moments, "moment moments"),
+        (moments, f"moment moments {_NUMBER}"),
         (amount, _NUMBER),
         (need, "as_needed as_needed_for"),
         (event, "event"),

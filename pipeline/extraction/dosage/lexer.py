@@ -8,7 +8,7 @@ a repaired lexeme says so, and the value that rests on it is doubtful.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -55,23 +55,18 @@ _TOKEN: Final = re.compile(
   | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,][\doli|]{1,3}|[oli|]{1,2}[.,]\d[\doli|]?)
       (?=\s|[a-zµ%]|$))
   | (?P<dotted>(?<![^\W_])(?:[^\W\d_]\.){2,}[^\W\d_]?(?![^\W_]))
-  | (?P<word>(?:[^\W_]|[½¼¾⅓⅔|¥])+(?:\(s\))?)
+  | (?P<word>(?:[^\W_]|[½¼¾⅓⅔|¥])(?:(?!(?<![\dj])\d+[.,]\d)(?:[^\W_]|[½¼¾⅓⅔|¥]))*(?:\(s\))?)
   | (?P<arrow>[-=]+>|→|⇒)
   | (?P<sign>\S)
     """,
     re.VERBOSE,
 )
 _DIGITS: Final = str.maketrans("oqliz|!s", "00112115")
-_LETTERS: Final = str.maketrans("015|!8$", "olsllbs")
-_LOOKALIKE: Final = (
-    ("rn", "m"),
-    ("ri", "n"),
-    ("vv", "w"),
-    ("ii", "u"),
-    ("cl", "d"),
-    ("i", "l"),
-    ("1", "l"),
-)
+_LETTERS: Final = str.maketrans("015|!8$9", "olsllbsg")
+_ALIKE: Final = str.maketrans("ivq", "lug")
+_PAIRS: Final = (("rn", "m"), ("rl", "n"), ("uu", "w"), ("cl", "d"), ("ll", "u"))
+_ALIKE_IN_LONG_WORDS: Final = str.maketrans("ef", "ct")
+"""Confusions that would make too many short words the same."""
 _BEFORE_EVENING: Final = ("le", "et", "matin", "midi", "chaque")
 _SHORT: Final = frozenset(["soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin"])
 """Words so common that a four-letter word is taken for a misreading of them."""
@@ -94,17 +89,25 @@ _GLUABLE: Final = frozenset(
         "meal",
         "meal_relation",
         "number_word",
+        "as_needed",
+        "as_needed_for",
     ]
 )
 _GLUABLE_FILLERS: Final = frozenset(["et", "par", "le", "les", "la", "a", "de", "tou", "en"])
 _DAY: Final = re.compile(r"j(?:\d|[oil](?![a-z]))[\doil]?")
+_DAY_IN_SEVEN: Final = re.compile(r"\d[il]\s?/\s?[27](?!\d)")
+_COMPLAINS: Final = re.compile(r"\s+(?:besoin|dou?l|fi.vre|naus|cris|insom|ango|consti|diarr|migr)")
+_DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
 _ROMAN: Final = re.compile(r"(?=[xvil])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _ROMAN_VALUES: Final = {"i": 1, "v": 5, "x": 10, "l": 50}
 
 
-def lex(text: str) -> tuple[Lexeme, ...]:
-    """The lexemes of `text` from left to right, with offsets into it."""
-    return _phrases(_in_context(_pieces(text)))
+def lex(text: str, *, strengths: Collection[Decimal] = ()) -> tuple[Lexeme, ...]:
+    """The lexemes of `text` from left to right, with offsets into it.
+
+    `strengths` are those of the medicine spoken of: `801 cp` of one that has 80 is `80` and `1 cp`.
+    """
+    return _phrases(_in_context(_apart(_pieces(text), strengths)))
 
 
 # --- words ------------------------------------------------------------------------------------
@@ -128,6 +131,16 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece(figures, start, end, _decimal(figures), repaired=True))
         elif kind == "dotted":
             found += _word(simple(raw.replace(".", "")), start, end)
+        elif raw in ("m1", "mi") and found and found[-1].number is not None:
+            found.append(_Piece("ml", start, end, repaired=True))
+        elif raw == "5i" and _COMPLAINS.match(lowered, end):
+            found.append(_Piece("si", start, end, repaired=True))
+        elif kind == "word" and raw[-1] == "t" and lowered[end : end + 1] == "°" and len(raw) > 1:
+            found += _word(simple(raw[:-1]), start, end - 1)  # "siT°"
+            found.append(_Piece("t", end - 1, end))
+        elif kind == "word" and _is_days(text, lowered, start, end):
+            found.append(_Piece(raw[:-1], start, end - 1, Decimal(raw[:-1])))
+            found.append(_Piece("j", end - 1, end, repaired=True))
         elif kind == "word":
             found += _word(simple(raw.removesuffix("(s)")), start, end)
         elif kind == "arrow":
@@ -136,6 +149,51 @@ def _pieces(text: str) -> list[_Piece]:
             sign = {"–": "-", "—": "-", "‑": "-", "×": "x", "*": "x"}.get(raw, raw)
             found.append(_Piece(sign, start, end))
     return found
+
+
+def _apart(found: Sequence[_Piece], strengths: Collection[Decimal]) -> Sequence[_Piece]:
+    """Figures that lost the space between strength and dose, or whose `g` was read as a 9."""
+    if not strengths:
+        return found
+    result: list[_Piece] = []
+    for place, piece in enumerate(found):
+        head, last = piece.text[:-1], piece.text[-1:]
+        after = found[place + 1] if place + 1 < len(found) else None
+        before = found[place - 1] if place else None
+        if piece.number is None or piece.number in strengths or not piece.text.isdecimal():
+            result.append(piece)
+        elif piece.text == "9" and before is not None and _grams(before.text, strengths):
+            result.append(piece._replace(text="g", number=None, repaired=True))
+        elif head and last == "9" and _grams(head, strengths) and not _measured(after):
+            middle = piece.end - 1
+            result.append(_Piece(head, piece.start, middle, Decimal(head), True))
+            result.append(_Piece("g", middle, piece.end, None, True))
+        elif head and last in "1234" and Decimal(head) in strengths and Decimal(head) >= 5:
+            dosed = _counted(after) or (after is not None and after.text == "/")
+            if dosed and after is not None and after.number is None:
+                middle = piece.end - 1
+                result.append(_Piece(head, piece.start, middle, Decimal(head), True))
+                result.append(_Piece(last, middle, piece.end, Decimal(last), True))
+            else:
+                result.append(piece)
+        else:
+            result.append(piece)
+    return result
+
+
+def _grams(text: str, strengths: Collection[Decimal]) -> bool:
+    """Whether a figure is a strength in grams: its thousandfold is one in milligrams."""
+    if not text.isdecimal() or not 1 <= int(text) <= 12:
+        return False
+    return Decimal(text) in strengths and 1000 * Decimal(text) in strengths
+
+
+def _measured(after: _Piece | None) -> bool:
+    """Whether a unit of measure or of time follows."""
+    if after is None:
+        return False
+    readings = vocabulary().phrases.get((after.text,), {})
+    return bool(readings.keys() & {"measure", "period"})
 
 
 def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
@@ -148,10 +206,15 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
         if piece.text in ("i", "1") and before is not None and before.text == "/":
             counted = after is not None and (after.number is not None or after.text in ("/", "cp"))
             earlier = found[place - 2] if place > 1 else None
-            if (piece.text == "i" or earlier is None or earlier.number is None) and not counted:
+            worded = earlier is not None and earlier.number is None
+            if (worded and piece.text == "i") or (
+                (piece.text == "i" or earlier is None or worded) and not counted
+            ):
                 result[place] = piece._replace(text="j", number=None, repaired=True)
-        elif piece.text == "i" and numbered and (after is None or after.number is None):
+        elif piece.text == "i" and numbered and not _counted(after) and not _ranged(found, place):
             result[place] = piece._replace(text="j", repaired=True)
+        elif piece.text == "q" and numbered:
+            result[place] = piece._replace(text="g", repaired=True)
         elif piece.text == "b" and numbered and place > 1:
             if found[place - 2].text in ("/", "les", "par", "a", "le"):
                 result[place] = piece._replace(text="h", repaired=True)
@@ -166,6 +229,25 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
         ):
             result[place] = piece._replace(text="soir", repaired=True)
     return result
+
+
+def _is_days(text: str, lowered: str, start: int, end: int) -> bool:
+    """Whether a number and a letter that looks like `j` are days: `x 6i`, `5l/7`."""
+    written = text[end - 1] == "i" and _DAYS.match(lowered, start)
+    return bool(written or _DAY_IN_SEVEN.match(lowered, start))
+
+
+def _counted(after: _Piece | None) -> bool:
+    """Whether a unit or a number follows, so that an `i` before it is a one."""
+    if after is None:
+        return False
+    return after.number is not None or "unit" in vocabulary().phrases.get((after.text,), {})
+
+
+def _ranged(found: Sequence[_Piece], place: int) -> bool:
+    """Whether `à 2` or `-0-1` follows, so that an `i` before it is a one."""
+    ahead = found[place + 1 : place + 3]
+    return len(ahead) == 2 and ahead[0].text in ("a", "ou", "-") and ahead[1].number is not None
 
 
 def _decimal(text: str) -> Decimal:
@@ -222,17 +304,23 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         return ((words.misread[word], None, True),)
     if len(word) > 1 and _ROMAN.fullmatch(word):
         return ((word, None, False),)
+    if len(word) > 3 and word[0] in "il" and (known := words.known("j" + word[1:])) is not None:
+        return ((known, None, True),)
     if _DAY.fullmatch(word):
         figures = word[1:].translate(_DIGITS)
         return (("j", None, False), (figures, Decimal(figures), not word[1:].isdecimal()))
     digits = sum(c.isdigit() for c in word)
     if digits and len(word) - digits >= 3:
-        spelled = _lookalikes().get(lookalike(stem(word.translate(_LETTERS))))
+        spelled = _looks_like(word)
         if spelled is not None:
             return ((spelled, None, True),)
     parts = _segment(word)
     if parts is not None:
         return parts
+    if digits == 1 and len(word) >= 3 and words.known(word[1:]) is None:
+        letters = words.known(word.translate(_LETTERS))  # "5em", "gé1"
+        if letters is not None:
+            return ((letters, None, True),)
     if sum(c.isdigit() or c in "½¼¾⅓⅔" for c in word) and sum(c.isalpha() for c in word) > 2:
         spelled = _spelled(word)
         if spelled is not None:
@@ -273,7 +361,9 @@ def _segment(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
     final = best[len(word)]
     if final is None or (len(final[1]) < 2 and not any(c.isdigit() for c in word)):
         return None
-    if not any(number is not None for _, number, _ in final[1]) and final[0] > 2.8:
+    worded = all(number is None for _, number, _ in final[1])
+    whole = len(final[1]) == 2 and all(len(text) > 3 for text, _, _ in final[1])  # "sansdépasser"
+    if worded and final[0] > (3.6 if whole else 2.8):
         return None
     return final[1]
 
@@ -306,11 +396,14 @@ def _part(
     known = words.known(piece)
     if known is None:
         meant = words.misread.get(piece) if start or end < len(word) else None
+        if meant is None and len(piece) > 3 and not piece[-1].isdigit():
+            meant = _looks_like(piece)
         return None if meant is None else (1.6, (meant, None, True))
     readings = words.phrases.get((known,), {})
     if not (_GLUABLE & readings.keys() or known in _GLUABLE_FILLERS):
-        return (1.4, (known, None, False)) if len(piece) > 1 and readings else None
-    if piece in ("cs", "cc", "cm", "ap", "av") and not before.isdigit():
+        cost = 1.4 if len(piece) > 1 and readings else 1.8 if len(piece) > 3 else None
+        return None if cost is None else (cost, (known, None, False))
+    if piece in ("cs", "cc", "cm", "ap", "av", "ir") and not before.isdigit():
         return None
     if len(piece) == 1:
         beside_digit = before.isdigit() or after.isdigit() or (before == "" and known == "x")
@@ -318,17 +411,45 @@ def _part(
     return 1.0, (known, None, False)
 
 
-def lookalike(word: str) -> str:
-    """A spelling in which characters that engines take for one another are the same."""
-    word = word.translate(_LETTERS)
-    for seen, meant in _LOOKALIKE:
+def lookalike(word: str, *, pairs: bool = True) -> str:
+    """A spelling in which characters that engines take for one another are the same.
+
+    With `pairs`, also two that look like one (`rn` and `m`).
+    """
+    word = word.translate(_LETTERS).translate(_ALIKE)
+    for seen, meant in _PAIRS if pairs else ():
         word = word.replace(seen, meant)
-    return word
+    return word.translate(_ALIKE_IN_LONG_WORDS) if len(word) > 3 else word
 
 
-@lru_cache(maxsize=1)
-def _lookalikes() -> dict[str, str]:
-    return {lookalike(word): word for word in sorted(vocabulary().words) if len(word) > 2}
+@lru_cache(maxsize=2)
+def _lookalikes(*, pairs: bool) -> dict[str, str]:
+    """Words by their look-alike spelling; where two share one, the likelier word in a dosage."""
+    words = vocabulary()
+    ranked = sorted(words.words, key=lambda word: (word in words.common, word))
+    return {lookalike(word, pairs=pairs): word for word in ranked if len(word) > 2}
+
+
+@lru_cache(maxsize=2)
+def _free_lookalikes(*, pairs: bool) -> dict[str, str]:
+    """Words of complaints and other free text, by their look-alike spelling."""
+    words = vocabulary()
+    known = sorted({*words.complaints, *words.ordinary})
+    return {lookalike(word, pairs=pairs): word for word in known if len(word) > 4}
+
+
+def _looks_like(word: str) -> str | None:
+    """The vocabulary's word that `word` spells but for characters that look alike."""
+    return _look_up(word, _lookalikes)
+
+
+def _look_up(word: str, spellings: Callable[..., dict[str, str]]) -> str | None:
+    for pairs in (False, True):
+        for written in (word, stem(word.translate(_LETTERS))):
+            found = spellings(pairs=pairs).get(lookalike(written, pairs=pairs))
+            if found is not None:
+                return found
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -348,9 +469,10 @@ def complaint(word: str) -> str | None:
     known = vocabulary().complaints
     if folded in known or len(folded) < 5 or stem(folded) in vocabulary().ordinary:
         return None
+    spelled = _look_up(folded, _free_lookalikes)
+    if spelled in known:
+        return known[str(spelled)]
     clear = folded.translate(_LETTERS)
-    for seen, meant in (("ii", "u"), ("rn", "m")):
-        clear = clear.replace(seen, meant)
     match = process.extractOne(clear, list(known), scorer=OSA.distance, score_cutoff=1)
     return None if match is None else known[match[0]]
 
@@ -358,12 +480,14 @@ def complaint(word: str) -> str | None:
 def _spelled(word: str) -> str | None:
     """The vocabulary's word that `word` most plausibly is a misreading of."""
     words = vocabulary()
+    found = None if stem(word) in words.ordinary else _looks_like(word)
+    if found is None and len(word) > 4 and word not in words.complaints:
+        found = _look_up(word, _free_lookalikes)
+    if found is not None and stem(found) != stem(word):
+        return found
     word = stem(word)
     if len(word) < 3 or word in words.ordinary:
         return None
-    found = _lookalikes().get(lookalike(word))
-    if found is not None:
-        return found
     if len(word) < 4:
         return None
     allowed = 1 if len(word) < 8 else 2

@@ -182,7 +182,8 @@ def read_dosage(
     `strengths` are the strengths its presentations have, whatever their unit: they tell whether a
     bare number is a strength. For an `insulin`, units are always a dose.
     """
-    return _Reader(text, frozenset(strengths), insulin).read(elements(text))
+    known = frozenset(strengths)
+    return _Reader(text, known, insulin).read(elements(text, strengths=known))
 
 
 def duration_quantity(time: Time) -> Quantity | Range:
@@ -435,7 +436,9 @@ class _Reader:
 
     def distinct(self, amount: Amount) -> bool:
         """Whether an amount speaks of another intake than the strength before it."""
-        return amount.kind == "measure"
+        before = self.provisional
+        bare = before is not None and before.kind == amount.kind == "number"
+        return amount.kind == "measure" or (bare and amount.low >= 5)
 
     def continues(self, rest: Sequence[Element]) -> bool:
         """Whether timing follows a bare number, so that it is a dose."""
@@ -463,6 +466,9 @@ class _Reader:
         following = next((e for e in rest if not isinstance(e, Mark)), None)
         if isinstance(following, Amount | Scheme | Form) and amount.low >= 5:
             return True
+        if isinstance(following, Amount) and following.kind == "count":
+            # "0,25 1 cp": what no unit follows stands before the dose
+            return amount.low != int(amount.low) or amount.low in self.strengths
         return amount.low >= 15
 
     def same_as_strength(self, amount: Amount) -> bool:
@@ -555,6 +561,9 @@ class _Reader:
             step.rate = rate
             return
         old = step.rate
+        if step.course is not None and old.count is not None and rate.count is not None:
+            self.steps.append(_Step(rate=rate))  # "3 fois J1, 2 fois J2"
+            return
         if rate.split:
             step.rate = replace(old, count=rate.count, count_max=rate.count_max, split=True)
             if old.count is not None and old.count != rate.count:
@@ -754,7 +763,9 @@ class _Reader:
 
     def states_dose(self, step: _Step) -> bool:
         """Whether a line without another dose means its strength to be the dose."""
-        return step.timed or step.needed or step.maximum is not None or bool(step.condition)
+        injected = step.route in ("intraveineuse", "intramusculaire", "sous-cutanée")
+        said = step.timed or step.needed or step.maximum is not None or bool(step.condition)
+        return said or injected
 
     def implicit_one(self) -> None:
         """`1/j` counts units: one of them, so many times."""
@@ -829,6 +840,10 @@ class _Reader:
             step.site = step.site or before.site
             if step.dose is None and step.linked:
                 continue
+            if step.dose is None and (step.rate or step.whens or step.times or step.days):
+                # "1 gél le soir 3 jours puis matin et soir" goes on with the dose
+                step.dose = before.dose
+                continue
             named = before.dose is not None and before.dose.kind != "number"
             bare = step.dose is not None and step.dose.kind == "number"
             if bare and named and before.dose is not self.provisional:
@@ -838,10 +853,11 @@ class _Reader:
     def form_of_unit(self, steps: list[_Step]) -> Found[str] | None:
         units = vocabulary().units
         for step in steps:
-            if step.dose is not None and step.dose.unit in units:
-                name = units[step.dose.unit].form
-                if name is not None:
-                    return Found(name, step.dose.start, step.dose.end, step.dose.repaired)
+            most = None if step.maximum is None else step.maximum.amount
+            for amount in (step.dose, most):
+                name = units[amount.unit].form if amount and amount.unit in units else None
+                if amount is not None and name is not None:
+                    return Found(name, amount.start, amount.end, amount.repaired)
         return None
 
     def dosage(self, step: _Step, sequence: int) -> Dosage:
@@ -876,7 +892,8 @@ class _Reader:
             step.rate = replace(step.rate, count=dose.low)
             dose = replace(dose, low=Decimal(1))
         route = step.route
-        unit = vocabulary().units.get(dose.unit) if dose is not None else None
+        counted = dose or (None if step.maximum is None else step.maximum.amount)
+        unit = vocabulary().units.get(counted.unit) if counted is not None else None
         route = route or (unit.route if unit is not None else None) or self.form_route
         start = step.start or 0
         return Dosage(
@@ -931,8 +948,10 @@ class _Reader:
         unit: PeriodUnit | None = None
         cycle = step.cycle.text if step.cycle is not None else ""
         intakes = len(whens) or len(step.times)
-        if whens and all(code in ("AC", "PC", "C") for code in whens):
-            intakes = 3 if step.all_meals else 0
+        general = [code for code in whens if code in ("AC", "PC", "C")]
+        if general:  # how many meals there are is only sometimes said
+            others = len(whens) - len(general)
+            intakes = 3 * len(general) + others if step.all_meals else 0
         if step.rate is not None:
             rate = step.rate
             period, period_max = rate.period or Decimal(1), rate.period_max
@@ -962,7 +981,8 @@ class _Reader:
             frequency, period, unit = Decimal(1), Decimal(2), "d"
         bounds = None if step.bounds is None else duration_quantity(step.bounds)
         text, start_day, event = step.bounds_text, None, step.event
-        count = step.count
+        # "3 cp en une prise le matin pendant 5 jours" is one intake a day, not one in all
+        count = None if bounds is not None and frequency is not None else step.count
         if step.course is not None:
             course = step.course
             if course.days:

@@ -70,6 +70,14 @@ class Vocabulary:
         for kind, value, forms in _entries(data, self):
             for form in forms:
                 self.phrases.setdefault(pieces(form), {}).setdefault(kind, value)
+        self.spelling: dict[str, str] = {}
+        """Words by their stems as French spells them, for what was misread."""
+        for _, _, forms in _entries(data, self):
+            for form in forms:
+                for word in re.findall(r"[^\W\d_]{3,}", form.lower()):
+                    self.spelling.setdefault(stem(simple(word)), word)
+        for word in (*data["complaint_words"]["written"], *data["ordinary"]["written"]):
+            self.spelling.setdefault(stem(simple(word)), word)
         self.longest = max(map(len, self.phrases))
         self.words: frozenset[str] = frozenset(
             word for phrase in self.phrases for word in phrase if word[0].isalpha()
@@ -175,6 +183,8 @@ _LISTS: Final = (
     "duration",
     "supply",
     "renewal",
+    "redose",
+    "handling",
     "fractioned_dispensing",
     "substitution",
     "then",

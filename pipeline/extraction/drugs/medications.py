@@ -153,8 +153,8 @@ def _zone(line: TextLine) -> tuple[bool, Span] | None:
 
 def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> list[_Item]:
     """The medicines of one row, each with the stretch that speaks of it."""
-    mentions = list(exact_mentions(line, terminology))
-    mentions = _brand_in_brackets(line, mentions)
+    mentions = list(exact_mentions(line, terminology, lookalikes=prescribing))
+    mentions = _brand_in_brackets(line, [m for m in mentions if not _is_everyday(line, m)])
     items: list[_Item] = []
     begin = 0
     kept: list[Mention] = []
@@ -174,7 +174,7 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         item.said = _read(item)
         item.before = _before(line, *item.prefix)
         items.append(item)
-    items = _misspelled(line, terminology, items)
+    items = _misspelled(line, terminology, items, prescribing)
     real = [item for item in items if _is_medicine(item, prescribing)]
     if len(real) < len(items):
         # a word that is no medicine belongs to what is said of the one before it
@@ -192,7 +192,8 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
     if not items or (not items[0].line_like and prescribing):
         unknown = _unlisted(line, terminology, prescribing, items)
         if unknown is not None:
-            items = [unknown]
+            own = [item for item in items if item.said.says_anything]
+            items = [unknown, *own] if unknown.passages[0][2] < len(line.text) else [unknown]
     return items
 
 
@@ -201,10 +202,18 @@ _NAME_AND_STRENGTH: Final = re.compile(
 )
 
 
-def _misspelled(line: TextLine, terminology: Terminology, items: list[_Item]) -> list[_Item]:
+_NAME_AND_FIGURE: Final = re.compile(
+    r"([^\W\d_][\w'-]{4,}(?:\s(?:lp|LP))?)\s+(?=\d{1,4}\b|\d[\d,.]*\s?[a-zµ])"
+)
+
+
+def _misspelled(
+    line: TextLine, terminology: Terminology, items: list[_Item], prescribing: bool
+) -> list[_Item]:
     """Adds misspelled names that stand in front of a strength which their medicine has."""
     found: list[_Item] = []
-    for match in _NAME_AND_STRENGTH.finditer(line.text):
+    pattern = _NAME_AND_FIGURE if prescribing else _NAME_AND_STRENGTH
+    for match in pattern.finditer(line.text):
         start, end = match.span(1)
         if any(i.mention.start < end and start < i.mention.end for i in items):
             continue
@@ -303,6 +312,12 @@ def _starts_line(line: TextLine, mention: Mention) -> bool:
     return all(word.text in lead or word.text.isdecimal() for word in before) and len(before) < 8
 
 
+def _is_everyday(line: TextLine, mention: Mention) -> bool:
+    """Whether a name is an ordinary word inside a row (`pommade`), which cuts no dosage in two."""
+    folded = fold_name(line.text[mention.start : mention.end])
+    return folded in words_of("everyday") and not _starts_line(line, mention)
+
+
 def _is_medicine(item: _Item, prescribing: bool) -> bool:
     """Whether a listed name is a medicine here, and not a word, a value or a place."""
     mention, line = item.mention, item.line
@@ -369,7 +384,8 @@ def _unlisted(
     timed = any(d.timing is not None for d in dosages)
     counted = any(d.dose is not None and _has_unit(d) for d in dosages)
     likely = (strong and (dosed or timed)) or (counted and timed)
-    if not (likely or strong or (prescribing and (counted or (dosed and timed)))):
+    limited = any(d.max_dose is not None or d.as_needed for d in dosages)
+    if not (likely or strong or (prescribing and (counted or limited or (dosed and timed)))):
         return None
     asked = _base_strengths(item.said)
     mention = near_mention(line, row[:size], terminology, strengths=asked)
@@ -378,7 +394,7 @@ def _unlisted(
         item.passages = [(line, mention.end, stop)]
         item.said = _read(item)
         return item
-    if not (likely or (prescribing and not line.section)):
+    if not (likely or (prescribing and not line.section and (strong or counted or dosed))):
         return None
     if not prescribing and not (strong and dosed and timed and _looks_named(line, start, end)):
         return None
@@ -408,6 +424,8 @@ def _name_size(line: TextLine, row: Sequence[Word]) -> int:
         ):
             break
         if size and known.known(word.text) is not None and word.text not in ("lp", "vitamine"):
+            break
+        if size and re.fullmatch(r"[IVXL]+", line.text[word.start : word.end]):
             break
         size += 1
     return size
@@ -498,7 +516,7 @@ def _action(said: Prescribed) -> str:
 _MAY_CONTINUE: Final = re.compile(
     r"\d|/j|\bcp|matin|midi|soir|jour|coucher|fois|besoin|renouvel|substitu|\bns\b|\bnr\b|\bsi\b|\bun"
     r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|quotidien|hebdo|mensuel|voie|per os"
-    r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet"
+    r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet|heure|gramme"
 )
 _MAY_SHARE: Final = re.compile(r"qsp|q\.s|pour|renouvel|\bar\b|\bnr\b|traitement|ordonnance|tout")
 

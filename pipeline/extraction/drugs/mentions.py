@@ -16,6 +16,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Final
 
+from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.extraction.evidence import TextLine
 from pipeline.model import Match
 from pipeline.terminology import Entry, Near, Terminology
@@ -57,7 +58,7 @@ class Word:
 
 
 _WORD: Final = re.compile(
-    r"[^\W\d_]{4,}(?=\d+(?:[.,]\d+)?\s?(?:mg|g|µg|ug|ml|ui|mcg|microg|%)\b|\d{2,}\b"
+    r"[^\W\d_]{4,}(?=\d+(?:[.,]\d+)?\s?(?:mg|g|µg|ug|ml|ui|mcg|microg|%)\b|\d{2,}\b|\d+[.,]\d"
     r"|\d\s?(?:cp|comp|gel|sach|bouff|amp|inj|gout|patch|supp|ov))|[^\W_]+"
 )
 """A word; a name glued to its strength (`RAMIPRIL5 mg`) ends before the number."""
@@ -91,13 +92,21 @@ def words(line: TextLine, start: int = 0, end: int | None = None) -> list[Word]:
     ]
 
 
-def exact_mentions(line: TextLine, terminology: Terminology) -> tuple[Mention, ...]:
-    """Names spelled right (case, accents, spaces and hyphens aside), the longest at each place."""
+def exact_mentions(
+    line: TextLine, terminology: Terminology, *, lookalikes: bool = False
+) -> tuple[Mention, ...]:
+    """Names spelled right (case, accents, spaces and hyphens aside), the longest at each place.
+
+    With `lookalikes`, also names of which only characters that look alike were misread.
+    """
     found: list[Mention] = []
     row = words(line)
     place = 0
     while place < len(row):
         mention, size = _longest(line, row, place, terminology)
+        alike = _misread(line, row, place, terminology) if lookalikes else None
+        if alike is not None and (mention is None or alike[1] > size):
+            mention, size = alike
         if mention is None:
             place += 1
             continue
@@ -143,6 +152,41 @@ def _longest(
                 size,
             )
     return best
+
+
+def _misread(
+    line: TextLine, row: Sequence[Word], place: int, terminology: Terminology
+) -> tuple[Mention, int] | None:
+    """A name with misread characters, and its words: `DoIiprane`, `Depakine chr0no`."""
+    best: tuple[Mention, int] | None = None
+    for size in range(1, min(4, len(row) - place) + 1):
+        members = row[place : place + size]
+        written = line.text[members[0].start : members[-1].end]
+        key = " ".join(word.text for word in members)
+        if len(squash(key)) < 5 or not re.fullmatch(r"[\w\s'/.-]+", written):
+            continue
+        if all(_is_plain(word.text) for word in members) or not members[-1].text[0].isalpha():
+            continue
+        if size > 1 and len(members[-1].text) == 1 and members[-1].text in "ilo":
+            continue  # "Monuril I sachet": a one
+        found = [near for near in terminology.alike(key) if near.entry.kind != "homeopathic"]
+        if not found or any(near.written == key or _is_plain(near.written) for near in found):
+            continue
+        nearest = max(found, key=lambda near: (near.similarity, near.entry.marketed))
+        entries = _preferred(nearest.written, terminology.at(nearest.written))
+        mention = Mention(
+            members[0].start, members[-1].end, written, Match.NORMALISED,
+            round(nearest.similarity, 3), entries,
+        )  # fmt: skip
+        best = mention, size
+    return best
+
+
+@cache
+def _is_plain(word: str) -> bool:
+    """Whether a word is one of dosage or of everyday text, which no misread name is."""
+    listed = words_of("ordinary") | words_of("everyday") | words_of("no_name", "words")
+    return word in listed or vocabulary().known(word) is not None or word in vocabulary().ordinary
 
 
 def _preferred(key: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:

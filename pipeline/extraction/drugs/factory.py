@@ -18,5 +18,5 @@ def component(doc: Doc) -> Doc:
     """Reads the medicines of a document, each with its dosage."""
     found = context(doc)
     ordonnance = found.kind is not None and found.kind.value in _ORDONNANCES
-    found.medications = read_medications(found.body, found.settings, prescription=ordonnance)
+    found.medications = read_medications(found.passages, found.settings, prescription=ordonnance)
     return doc

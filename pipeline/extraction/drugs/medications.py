@@ -518,6 +518,10 @@ _MAY_CONTINUE: Final = re.compile(
     r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|quotidien|hebdo|mensuel|voie|per os"
     r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet|heure|gramme"
 )
+_OTHER_MATTER: Final = re.compile(
+    r"[\W\d_]*(?:(?:a |a re)?revoir|rdv|rendez[- ]vous|reviendra|reconsulter|arret de travail"
+    r"|surveillance|(?:prochaine? )?(?:controle|consultation|visite))\b"
+)
 _MAY_SHARE: Final = re.compile(r"qsp|q\.s|pour|renouvel|\bar\b|\bnr\b|traitement|ordonnance|tout")
 
 
@@ -526,6 +530,8 @@ def _continues(line: TextLine, last: _Item) -> bool:
     if line.section != last.line.section or line.page != last.line.page:
         return False
     if not last.line_like or not _MAY_CONTINUE.search(line.folded) or len(line.text) > 160:
+        return False
+    if _OTHER_MATTER.match(line.folded):
         return False
     said = read_dosage(line.text.replace("\t", " "))
     if not said.dosages and said.dispense_quantity is None and said.substitution is None:

@@ -84,6 +84,15 @@ _NEW_STATEMENT = re.compile(
 _EXPECTS_NUMBER = re.compile(
     r"(?:[:=]|\b(?:fr|fc|pouls|ta|pa|poids|taille|imc|spo2|sat|eva|hu|crp|hb|de|a|du|le|et))\s*$"
 )
+_UNFINISHED = re.compile(
+    r"(?:,|\b(?:a|de|du|des|d'|pour|pendant|pdt|qsp|x|et|ou|le|la|les|si|par|avec|sans|en|au|puis|"
+    r"toutes|tous|dans|chez)(?:\s+\d{1,3})?|\b(?:qsp|pendant|pour|pdt|x)\s*\d{1,3}|-)\s*$"
+)
+# « RAMIPRIL 10 mg »: a medicine with its strength, or a name in capitals, opens a row of its own.
+_NEW_MEDICINE = re.compile(
+    r"[A-ZÀ-Ý][^\W\d_]{2,}(?:[ '-][^\W\d_]+){0,4}\s+\d[\d ,./]*\s?(?:mg|g|µg|ug|mcg|UI|%)(?!\w)|"
+    r"[A-ZÀ-Ý]{5,}\b"
+)
 
 
 def flowed(
@@ -111,7 +120,7 @@ def flowed(
 def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
     if row.page != following.page or row.section == HEAD or following.section == HEAD:
         return False
-    if "\t" in row.text or "\t" in following.text or row.struck or following.struck:
+    if "\t" in following.text or row.struck or following.struck:
         return False
     if find_title(following) is not None:
         return False
@@ -120,12 +129,19 @@ def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
         return False
     if _NEW_STATEMENT.match(following.folded):
         return False
+    unfinished = _UNFINISHED.search(row.folded) is not None
+    if not unfinished and _NEW_MEDICINE.match(following.text):
+        return False
+    # Of a row in columns it is the last that goes on, in a row that stands below it.
+    row = row.parts()[-1]
     height = min(row.level.height, following.level.height)
     if following.level.y - row.level.bottom > 1.3 * height:
         return False
     if not -1.5 * height <= following.level.x - row.level.x <= 8 * height:
         return False
     first = following.tokens[0].level
+    if unfinished and following.text[:1].islower():
+        return True
     character = first.width / max(len(following.tokens[0].word.text), 1)
     # A line of its own may happen to be long: only one that fills its column is a wrapped one.
     return row.level.right + character + first.width > margin and row.level.width > 25 * character

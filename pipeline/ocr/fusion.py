@@ -131,5 +131,5 @@ def _bare(word: Word) -> str:
 
 
 def _plain(word: Word) -> str:
-    letters = unicodedata.normalize("NFD", _bare(word).casefold())
+    letters = unicodedata.normalize("NFD", _bare(word).casefold().replace("×", "x"))
     return "".join(letter for letter in letters if not unicodedata.combining(letter))

@@ -371,6 +371,46 @@ def test_every_value_points_at_its_words() -> None:
     assert medication.dosage.evidence.text == "1 cp matin et soir pendant 5 jours"
 
 
+def test_a_row_without_room_goes_on_in_the_next() -> None:
+    text = (
+        "ORDONNANCE\n1/ Bisoprolol 5 mg comprimés 1 cpr le soir, QSP 6\nmois\n"
+        "2/ Cortancyl 20 mg 3 cpr le matin pendant 2\njours puis 2 cpr x 5 j\n"
+        "3/ Paracétamol 1 g 1 gélule 2 fois par jour si\ndouleurs, sans dépasser 4 par jour"
+    )
+    first, second, third = extract(document_from_text(text), SETTINGS).medications
+    assert first.supply_duration is not None
+    assert first.supply_duration.value is not None
+    assert (first.supply_duration.value.value, first.supply_duration.value.ucum) == (6, "mo")
+    assert second.dosage is not None
+    assert len(second.dosage.value or ()) == 2
+    assert third.dosage is not None
+    assert third.dosage.value is not None
+    assert third.dosage.value[0].as_needed
+
+
+def test_how_an_unread_medicine_is_taken_is_not_shared_with_others() -> None:
+    atarax, *_ = read("ATARAX 25 mg\n1 cp au coucher\nXq 50\n1 comprimé chaque matin, qsp 1 mois")
+    assert names([atarax]) == ["ATARAX"]
+    assert atarax.supply_duration is None
+
+
+def test_a_name_that_the_engine_cut_is_one_name() -> None:
+    (medication,) = read("5/ JANU VIA 50mg comprimé\n1 comprimé chaque matin")
+    assert names([medication]) == ["JANUVIA"]
+    assert medication.drug.value is not None
+    assert medication.drug.value.match is Match.NORMALISED
+
+
+def test_an_unknown_name_under_the_title_of_a_prescription_is_kept_and_doubtful() -> None:
+    extraction = extract(
+        document_from_text("ORDONNANCE\nZzorglub 50 mg\n1 comprimé chaque matin"), SETTINGS
+    )
+    (medication,) = extraction.medications
+    assert medication.drug.value is not None
+    assert medication.drug.value.text == "Zzorglub"
+    assert medication.drug.state is State.DOUBTFUL
+
+
 # --- measured -----------------------------------------------------------------------------------
 
 _CONFUSED = {

@@ -188,3 +188,10 @@ def test_a_whole_prescription() -> None:
 
 def test_the_pipeline_is_made_of_named_components() -> None:
     assert tuple(pipeline().pipe_names) == COMPONENTS
+
+
+def test_a_cut_decimal_is_one_figure() -> None:
+    row = repaired(text_lines(document_from_text("Diprosone 0, 05 % crème 1, 2 ou 3"))[0])
+    assert row.text == "Diprosone 0,05 % crème 1, 2 ou 3"
+    assert row.span(10, 16).read_text == "0,05 %"
+    assert len(row.span(10, 14).words) == 2

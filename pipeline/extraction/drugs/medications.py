@@ -33,6 +33,7 @@ from pipeline.model import (
     Medication,
     MedicationAction,
     Quantity,
+    Timing,
     Value,
     ZoneKind,
 )
@@ -394,7 +395,8 @@ def _unlisted(
         item.passages = [(line, mention.end, stop)]
         item.said = _read(item)
         return item
-    if not (likely or (prescribing and not line.section and (strong or counted or dosed))):
+    untitled = prescribing and line.section in ("", "prescription")
+    if not (likely or (untitled and (strong or counted or dosed))):
         return None
     if not prescribing and not (strong and dosed and timed and _looks_named(line, start, end)):
         return None
@@ -550,9 +552,17 @@ def _common(line: TextLine) -> Prescribed | None:
     said = read_dosage(line.text.replace("\t", " "))
     if said.supply is None and said.repeats is None:
         return None
+    # A row that says how to take something is about one medicine, though its name was not read.
+    if any(d.dose is not None or (d.timing and _times(d.timing)) for d in said.dosages):
+        return None
     loose = set(re.findall(r"[^\W\d_]+", " ".join(said.unexplained).lower()))
     allowed = {w for phrase in phrases_of("common", "words") for w in phrase.split()}
     return said if loose <= allowed | {"prescription", "pour"} else None
+
+
+def _times(timing: Timing) -> bool:
+    """Whether a timing says more than how long."""
+    return timing.model_copy(update={"bounds": None}) != Timing()
 
 
 def _share_common(items: Sequence[_Item]) -> None:

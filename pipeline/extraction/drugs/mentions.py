@@ -122,7 +122,7 @@ def _longest(
     if first.text not in terminology.first_words:
         joined = terminology.squashed(first.text) if len(first.text) > 4 else ()
         if not joined:
-            return None, 0
+            return _cut_in_two(line, row, place, terminology)
         text = line.text[first.start : first.end]
         return Mention(
             first.start, first.end, text, Match.EXACT, 1.0, _preferred(first.text, joined)
@@ -187,6 +187,25 @@ def _is_plain(word: str) -> bool:
     """Whether a word is one of dosage or of everyday text, which no misread name is."""
     listed = words_of("ordinary") | words_of("everyday") | words_of("no_name", "words")
     return word in listed or vocabulary().known(word) is not None or word in vocabulary().ordinary
+
+
+def _cut_in_two(
+    line: TextLine, row: Sequence[Word], place: int, terminology: Terminology
+) -> tuple[Mention | None, int]:
+    """A name that the engine cut: `JANU VIA`."""
+    if place + 1 == len(row):
+        return None, 0
+    first, second = row[place : place + 2]
+    key = first.text + second.text
+    if line.text[first.end : second.start] != " " or not key.isalpha() or len(key) < 6:
+        return None, 0
+    entries = terminology.squashed(key)
+    if not entries:
+        return None, 0
+    text = line.text[first.start : second.end]
+    return Mention(
+        first.start, second.end, text, Match.NORMALISED, 1.0, _preferred(key, entries)
+    ), 2
 
 
 def _preferred(key: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:

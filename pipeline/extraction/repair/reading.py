@@ -62,6 +62,7 @@ _CORE = re.compile(r"[^\W_](?:[\w/|!€$'-]*[\w|!€$])?")
 def repaired(line: TextLine) -> TextLine:
     """`line` with misread vocabulary set right; the same line when there is nothing to do."""
     shapes, known = _vocabulary()
+    line = _decimals(line)
     text = ""
     tokens: list[Token] = []
     changed = False
@@ -75,6 +76,21 @@ def repaired(line: TextLine) -> TextLine:
         text += better
         at = token.end
     return replace(line, text=text, tokens=tuple(tokens)) if changed else line
+
+
+_CUT_DECIMAL = re.compile(r"(?<![\d,.])0[,.]( )\d{1,3}\b")
+
+
+def _decimals(line: TextLine) -> TextLine:
+    """`line` with figures such as « 0, 05 » in one piece: no number ends with a comma after 0."""
+    gaps = [match.start(1) for match in _CUT_DECIMAL.finditer(line.text)]
+    for gap in reversed(gaps):
+        tokens = tuple(
+            replace(token, start=token.start - 1, end=token.end - 1) if token.start > gap else token
+            for token in line.tokens
+        )
+        line = replace(line, text=line.text[:gap] + line.text[gap + 1 :], tokens=tokens)
+    return line
 
 
 def _better(written: str, shapes: dict[str, str], known: frozenset[str]) -> str:

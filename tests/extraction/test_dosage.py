@@ -345,3 +345,18 @@ def test_any_words_of_dosage_are_read_without_an_error(words: list[str]) -> None
     text = " ".join(words)
     read = read_dosage(text)
     assert all(dosage.text in text for dosage in read.dosages)
+
+
+def test_a_taper_once_a_day_goes_on_once_a_day() -> None:
+    found = read_dosage("3 cp chaque matin x 2 j, puis 2 cp pdt 5 j, puis 1 cp pendant 5 jours")
+    assert found.steps is not None
+    timings = [dosage.timing for dosage in found.steps.value]
+    assert [timing.frequency for timing in timings if timing] == [1, 1, 1]
+    assert [timing.when for timing in timings if timing] == [("MORN",), (), ()]
+
+
+def test_how_often_a_step_is_taken_is_not_guessed_from_several_times_a_day() -> None:
+    found = read_dosage("1 cp 3 fois par jour 3 jours puis 1 cp 5 jours")
+    assert found.steps is not None
+    last = found.steps.value[-1].timing
+    assert last is not None and last.frequency is None

@@ -114,3 +114,14 @@ def test_a_telephone_number_in_pairs(text: str) -> None:
 
 def test_finess_closes_by_luhn() -> None:
     assert sum(finess_is_valid(f"99000001{digit}") for digit in range(10)) == 1
+
+
+def test_a_lost_first_digit_is_the_one_that_fits_the_key() -> None:
+    body = "170050297330333"
+    assert nir_key(body[:13]) == int(body[13:])
+    found = find_nir("N° SS : 70 05 02 973 303 33", True)
+    assert found is not None
+    assert found.number == body
+    assert found.doubts
+    assert find_nir("70 05 02 973 303 33", False) is None
+    assert find_nir("N° SS : 70 05 02 973 303 34", True) is None

@@ -29,6 +29,22 @@ HEAD = (
 # --- sections -------------------------------------------------------------------------------
 
 
+def test_titles_in_prose_count_where_their_colon_was_lost(extracted: Extracted) -> None:
+    found = extracted(
+        HEAD + "Motif de consultation : fièvre. À l'examen TA 11/7 38°3. Bon état général. "
+        "Diagnostic lombalgie commune. Traitement\nSINGULAIR 10 mg\n1 cp le soir\n"
+    )
+    texts = {one.text.value for one in found.conditions}
+    assert texts == {"fièvre", "lombalgie commune"}
+
+
+def test_a_dated_consultation_heads_no_note(extracted: Extracted) -> None:
+    kind = extracted(
+        HEAD.replace("Lyon, le", "Consultation du") + "1/ JANUVIA 50 mg 1 cp le soir\n"
+    ).kind
+    assert kind.value is DocumentKind.PRESCRIPTION
+
+
 @pytest.mark.parametrize(
     ("text", "section"),
     [

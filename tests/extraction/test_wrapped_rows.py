@@ -60,3 +60,30 @@ def test_next_visit_is_no_dosage(extracted: Extracted) -> None:
     (medication,) = found.medications
     assert medication.dosage is not None and "Revoir" not in medication.dosage.evidence.text
     assert medication.dosage.reasons == ()
+
+
+def test_names_and_birth_dates_broken_over_two_rows(extracted: Extracted) -> None:
+    for block, family, given, born, birth_family in (
+        ("NGUYEN VAN Chloé Louise (née\nSAINT-MARTIN)\nnée le 29.04.1984",
+         "NGUYEN VAN", ("Chloé", "Louise"), "1984-04-29", "SAINT-MARTIN"),
+        ("Concerne : Mme Yasmine\nMOREAU-LACROIX (née GAILLARD)\nNé(e) le : 04/01/2000",
+         "MOREAU-LACROIX", ("Yasmine",), "2000-01-04", "GAILLARD"),
+        ("Mme CASTELLI Agathe, née le 22\nseptembre 1940", "CASTELLI", ("Agathe",),
+         "1940-09-22", ""),
+        ("Patient Mme BESSON Jeanne, née\nle 27/08/1986", "BESSON", ("Jeanne",), "1986-08-27", ""),
+        ("Mme NOËL Zoé (née BEN\nAMAR)\nnée le 25.04.1978", "NOËL", ("Zoé",), "1978-04-25",
+         "BEN AMAR"),
+    ):  # fmt: skip
+        patient = extracted(f"Dr Alain FOURNEL\nMédecine générale\n\n{block}\n").patient
+        names = {one.value.use: one.value for one in patient.names if one.value is not None}
+        assert (names["usual"].family, names["usual"].given) == (family, given), block
+        assert patient.birth_date is not None and str(patient.birth_date.value) == born
+        official = names.get("official")
+        assert (official.family if official else "") == birth_family
+
+
+def test_rows_that_end_with_a_name_are_not_joined_with_another_field(
+    extracted: Extracted,
+) -> None:
+    patient = extracted("Mme MARTIN Sophie\nPaul Durand, infirmier\n").patient
+    assert patient.names[0].value is not None and patient.names[0].value.given == ("Sophie",)

@@ -849,6 +849,20 @@ class _Reader:
             if bare and named and before.dose is not self.provisional:
                 assert step.dose is not None and before.dose is not None
                 step.dose = replace(step.dose, unit=before.dose.unit, kind=before.dose.kind)
+            self.go_on_daily(before, step)
+
+    @staticmethod
+    def go_on_daily(before: _Step, step: _Step) -> None:
+        """ "3 cp le matin 2 jours puis 2 cp 5 jours": what was taken once a day still is, when in
+        the day is not said."""
+        if step.dose is None or step.bounds is None or before.bounds is None:
+            return
+        silent = replace(step, bounds=None)
+        if silent.timed or step.needed or step.bounds.unit not in ("d", "wk"):
+            return
+        once = len(before.whens) == 1 and before.rate is None
+        if once or (before.rate is not None and _per_day(before.rate) == 1):
+            step.rate = Rate(Decimal(1), None, Decimal(1), None, "d")
 
     def form_of_unit(self, steps: list[_Step]) -> Found[str] | None:
         units = vocabulary().units

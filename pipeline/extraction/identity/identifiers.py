@@ -32,6 +32,7 @@ _SEP = r"[\s.\-_/]{0,2}"
 BAD_KEY = "La clé du numéro de sécurité sociale ne correspond pas."
 NO_KEY = "Numéro de sécurité sociale sans clé."
 DIGITS_REPAIRED = "Chiffres rétablis dans un numéro mal lu."
+SEX_LOST = "Premier chiffre du numéro de sécurité sociale déduit de la clé."
 BAD_RPPS = "Le contrôle du numéro RPPS échoue."
 BAD_FINESS = "Le contrôle du numéro FINESS échoue."
 WRONG_LENGTH = "Numéro incomplet ou trop long."
@@ -109,7 +110,25 @@ def find_nir(text: str, labelled: bool) -> Number | None:
         if repaired and not valid:
             doubts += (DIGITS_REPAIRED,)
         return Number(body + key, match.start(), match.end(), doubts)
-    return None
+    return _without_sex(text) if labelled else None
+
+
+_HEADLESS = re.compile(
+    r"(?<![0-9A-Za-z])(?P<y>\d{2})\s?(?P<m>\d{2})\s?(?P<d>\d{2}|2[AB])\s?(?P<c>\d{3})\s?(?P<o>\d{3})"
+    r"\s?(?P<k>\d{2})(?![0-9])"
+)
+
+
+def _without_sex(text: str) -> Number | None:
+    """A NIR whose first digit, a lone stroke, was not read: the one digit that fits the key."""
+    match = _HEADLESS.search(text)
+    if match is None:
+        return None
+    rest = "".join(match[name] for name in "ymdcok")
+    fitting = [sex for sex in "12" if nir_is_valid(sex + rest)]
+    if len(fitting) != 1:
+        return None
+    return Number(fitting[0] + rest, match.start(), match.end(), (SEX_LOST,))
 
 
 _RUN = re.compile(rf"{_D}(?:[\s.\-]?{_D})*")

@@ -130,7 +130,7 @@ def _pitch(parts: Sequence[TextLine]) -> float:
 
 
 def _parts(lines: Sequence[TextLine]) -> list[Part]:
-    pieces = [piece for line in lines for piece in line.parts()]
+    pieces = _whole([piece for line in lines for piece in line.parts()])
     height = _pitch(pieces)
     reach = 0.6 if all(piece.engine == TEXT_ENGINE for piece in pieces) else 1.5
     parts: list[Part] = []
@@ -151,6 +151,77 @@ def _parts(lines: Sequence[TextLine]) -> list[Part]:
         block.parts.append(part)
         parts.append(part)
     return parts
+
+
+_BREAKS_OFF = re.compile(
+    r"(?:(?<![a-z])(?:ne|nee|epouse|veuve|mme|mlle|m\.|monsieur|madame|-)|"
+    r"(?<![a-z])(?:nee?(?:\(e\))?\s+le|date de naissance|ddn)\s*:?"
+    r"(?:\s*\d{1,2}(?:er)?(?:\s+[a-z]+)?)?)\s*$"
+)
+
+
+def _whole(pieces: Sequence[TextLine]) -> list[TextLine]:
+    """The pieces, each that breaks off in a name or a birth date joined with the one below it."""
+    result: list[TextLine] = []
+    taken: set[int] = set()
+    for index, piece in enumerate(pieces):
+        if index in taken:
+            continue
+        below = next(
+            (
+                at
+                for at in range(index + 1, min(index + 8, len(pieces)))
+                if _under(piece, pieces[at])
+            ),
+            None,
+        )
+        if below is not None and below not in taken and _breaks_off(piece, pieces[below]):
+            taken.add(below)
+            piece = joined(piece, pieces[below])
+        result.append(piece)
+    return result
+
+
+def _under(piece: TextLine, other: TextLine) -> bool:
+    """Whether `other` begins right below where `piece` does."""
+    height = min(piece.level.height, other.level.height)
+    return (
+        piece.page == other.page
+        and piece.number < other.number
+        and other.level.y - piece.level.bottom < 1.5 * height
+        and abs(piece.level.x - other.level.x) < 2 * height
+    )
+
+
+def _breaks_off(piece: TextLine, below: TextLine) -> bool:
+    text = piece.folded
+    if ":" in below.folded[:20]:
+        return False
+    if _BREAKS_OFF.search(text):
+        return True
+    if text.rfind("(ne") > text.rfind(")"):
+        return True
+    return _half_a_name(piece, below)
+
+
+def _half_a_name(piece: TextLine, below: TextLine) -> bool:
+    """Whether a row ends with given names alone, or a family name alone, and the other is below."""
+    lead = _patterns()["civility"].search(piece.folded) or _patterns()["label_whole"].match(
+        piece.folded
+    )
+    if lead is None:
+        return False
+    words = name_words(piece.text, lead.end())
+    following = name_words(below.text, 0)
+    if not words or not following or piece.text[words[-1].end :].strip():
+        return False
+    family = [word.in_capitals or word.is_particle for word in words]
+    first = following[0]
+    if first.folded in vocabulary()["names"]["never"]:
+        return False
+    if not any(family):
+        return all(is_given_name(word.text) for word in words) and first.in_capitals
+    return all(family) and not first.in_capitals and is_given_name(first.text)
 
 
 def _aligned(one: TextLine, other: TextLine) -> bool:
@@ -639,13 +710,19 @@ def _span_of(parts: Sequence[Part], read: Value[str]) -> tuple[Span, ...]:
 
 def _nir(parts: Sequence[Part]) -> Value[str] | None:
     best: tuple[Number, Part, bool] | None = None
-    for part in parts:
+    for index, part in enumerate(parts):
         labels = list(_patterns()["label_nir"].finditer(part.line.folded))
         labelled = bool(labels)
         if not labelled:
-            above = next(_neighbours(part), None)
-            labelled = above is not None and bool(
-                _patterns()["label_nir"].fullmatch(above.line.folded.strip() + " ")
+            # The label may stand alone above the number, or before a wide gap on its row.
+            beside = parts[index - 1] if index else None
+            near = [next(_neighbours(part), None)]
+            if beside is not None and beside.line.number == part.line.number:
+                near.append(beside)
+            labelled = any(
+                one is not None
+                and _patterns()["label_nir"].fullmatch(one.line.folded.strip() + " ")
+                for one in near
             )
         text = part.line.text
         found = find_nir(text, labelled)

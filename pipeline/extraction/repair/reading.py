@@ -1,7 +1,8 @@
 """Set misread words of the trade right by their shape.
 
 Two words have one shape when they differ only where OCR confuses characters. Only words of the
-vocabulary are ever written, and the evidence keeps what was read.
+vocabulary are ever written, bullets before a capitalised word and noughts, and the evidence keeps
+what was read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _CLASSES = str.maketrans(
         "€": "e",
         "ı": "l",
         "$": "s",
+        "æ": "œ",
     }
 )
 
@@ -56,6 +58,15 @@ def _cased(key: str, word: str) -> str:
     return ("A" if word[:1].isupper() else "a") + ("A" if word[-1:].isupper() else "a") + key
 
 
+# What a round bullet is read as, and a nought with a stroke or a dot in it.
+_BULLETS = frozenset("eoO©®°¢@¤»«*=~")
+_NOUGHT = re.compile(r"[©®Ø](?=[,;.]?$)")
+# Behind a number: « µg » and what it is read as. « mm Hg » has a word in front.
+_MICROGRAMS = re.compile(r"(?:[uüûUjyplH]g|Ug|µq|ug)(?=[,;.]?$)")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_STOPPED = re.compile(r"(\d+)\.")
+_UNITS = frozenset(["ui", "mg", "g", "ml", "µg", "kg", "cm"])
+
 _CORE = re.compile(r"[^\W_](?:[\w/|!€$'-]*[\w|!€$])?")
 
 
@@ -67,10 +78,15 @@ def repaired(line: TextLine) -> TextLine:
     tokens: list[Token] = []
     changed = False
     at = 0
-    for token in line.tokens:
+    for index, token in enumerate(line.tokens):
         text += line.text[at : token.start]
         written = line.text[token.start : token.end]
-        better = _better(written, shapes, known)
+        if index == 0 and _is_bullet(line):
+            better = "•"
+        else:
+            before = line.tokens[index - 1].word.text if index else ""
+            after = line.tokens[index + 1].word.text if index + 1 < len(line.tokens) else ""
+            better = _better(_beside(written, before, after), shapes, known)
         changed |= better != written
         tokens.append(replace(token, start=len(text), end=len(text) + len(better)))
         text += better
@@ -91,6 +107,27 @@ def _decimals(line: TextLine) -> TextLine:
         )
         line = replace(line, text=line.text[:gap] + line.text[gap + 1 :], tokens=tokens)
     return line
+
+
+def _beside(written: str, before: str, after: str) -> str:
+    """A word that only the words `before` and `after` it tell to be misread."""
+    if _NUMBER.fullmatch(before):
+        written = _MICROGRAMS.sub("µg", written)
+    if _STOPPED.fullmatch(written) and fold(after.rstrip(".,;")) in _UNITS:
+        written = written[:-1]
+    return _NOUGHT.sub("0", written) if before else written
+
+
+def _is_bullet(line: TextLine) -> bool:
+    """Whether the first word is a lone round character before a capitalised word."""
+    if len(line.tokens) < 2 or line.tokens[0].word.text not in _BULLETS:
+        return False
+    following = line.tokens[1]
+    return (
+        line.text[following.start].isupper()
+        and len(following.word.text) > 2
+        and line.text[line.tokens[0].end] == " "
+    )
 
 
 def _better(written: str, shapes: dict[str, str], known: frozenset[str]) -> str:

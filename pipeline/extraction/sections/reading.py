@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -55,23 +55,36 @@ def find_title(line: TextLine) -> Title | None:
 
 
 def inline_titles(line: TextLine) -> tuple[tuple[int, Title], ...]:
-    """Titles inside a row, after a full stop or a wide gap: where each begins, and the title."""
-    if ":" not in line.text:
-        return ()
+    """Titles inside a row, after a full stop or a wide gap: where each begins, and the title.
+
+    A title has its colon; where the engine lost it, a capital must open it, and only the strong
+    ones, or one at the very end of the row, count.
+    """
     pattern, sections = _inline()
-    return tuple(
-        (match.start("t"), Title(sections[re.sub(r"\s+", " ", match["t"])], match.end()))
-        for match in pattern.finditer(line.folded)
-    )
+    found: list[tuple[int, Title]] = []
+    for match in pattern.finditer(line.folded):
+        group = "t" if match["t"] else "s"
+        start = match.start(group)
+        if group == "s" and not line.text[start].isupper():
+            continue
+        found.append((start, Title(sections[re.sub(r"\s+", " ", match[group])], match.end())))
+    return tuple(found)
 
 
 @cache
 def _inline() -> tuple[re.Pattern[str], dict[str, str]]:
     _, sections = _titles()
-    every = "|".join(
-        re.escape(title).replace(r"\ ", r"\s+") for title in sorted(sections, key=len, reverse=True)
-    )
-    return re.compile(rf"(?:[.;!?]\s+|\t|\s[-–]\s)(?P<t>{every})\s*:"), sections
+
+    def any_of(titles: Iterable[str]) -> str:
+        longest = sorted(titles, key=len, reverse=True)
+        return "|".join(re.escape(title).replace(r"\ ", r"\s+") for title in longest)
+
+    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
+    every, strong = any_of(sections), any_of(data["strong"]["titles"])
+    return re.compile(
+        rf"(?:[.;!?]\s+|\t|\s[-–]\s)(?P<t>{every})\s*:"
+        rf"|[.!?]\s+(?P<s>(?:{strong})(?=\s)|(?:{every})(?=\s*$))"
+    ), sections
 
 
 _BULLET = re.compile(r"\s*(?:[-•*·–>▪●◦]|\d{1,2}\s?[.)/]\s|[oO]\s)")

@@ -380,7 +380,7 @@ def test_a_row_without_room_goes_on_in_the_next() -> None:
     first, second, third = extract(document_from_text(text), SETTINGS).medications
     assert first.supply_duration is not None
     assert first.supply_duration.value is not None
-    assert (first.supply_duration.value.value, first.supply_duration.value.ucum) == (6, "mo")
+    assert (int(first.supply_duration.value.value), first.supply_duration.value.ucum) == (6, "mo")
     assert second.dosage is not None
     assert len(second.dosage.value or ()) == 2
     assert third.dosage is not None

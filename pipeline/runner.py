@@ -23,6 +23,7 @@ from pipeline.fhir.drafting import draft
 from pipeline.fhir.paper import Attachment
 from pipeline.imaging.decoding import decode
 from pipeline.imaging.preparing import prepare
+from pipeline.imaging.quality import reconsidered
 from pipeline.intake.excerpt import excerpt
 from pipeline.model import Document, Extraction, Page, Scan, Step
 from pipeline.ocr.reading import read_page
@@ -64,7 +65,7 @@ def page_from_scan(
         dpi=prepared.dpi,
         rotation=reading.rotation,
         blank=prepared.blank,
-        quality=prepared.quality,
+        quality=reconsidered(prepared.quality, reading.lines),
         fingerprint=prepared.fingerprint,
         zones=(*prepared.zones, *reading.zones),
         lines=reading.lines,

@@ -1,11 +1,17 @@
-"""Can this page be read, and if not, what should be done about the paper or the scanner?"""
+"""Can this page be read, and if not, what should be done about the paper or the scanner?
+
+`assess` judges the pixels before reading, `reconsidered` what was read: a page is put aside only
+where both say that it cannot be read.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from pipeline.model import Legibility, Quality
+from pipeline.model import Legibility, Line, Quality
 from pipeline.raster import Pixels
 
 _TILE = 7.0  # millimetres: some letters, little change of light
@@ -22,6 +28,13 @@ _DARK = 70.0  # tone of the paper, 0 to 255
 _BLACK = 25.0
 _COARSE_DPI = 140.0
 _TOO_COARSE_DPI = 60.0
+
+# Words of a page that was read after all. Two printed pages blurred step by step kept half of their
+# words above this confidence as long as a person would take them for right, and a sixth of them
+# when every second line had an error.
+_CONFIDENT = 0.9
+_WORDS = 10
+_SHARE = 0.4
 
 _RESCAN = "numérisez la page à nouveau"
 _SOFT_ADVICE = f"La page est floue : {_RESCAN}, bien à plat et sans bouger."
@@ -67,6 +80,18 @@ def assess(
         sharpness=round(sharpness, 2),
         contrast=round(contrast, 2),
     )
+
+
+def reconsidered(quality: Quality, lines: Sequence[Line]) -> Quality:
+    """The verdict once the page's `lines` are known: what was read with confidence is no more than
+    poor, whatever its pixels look like."""
+    if quality.legibility is not Legibility.UNREADABLE:
+        return quality
+    words = [word for line in lines for word in line.words if sum(map(str.isalnum, word.text)) >= 3]
+    confident = sum(word.confidence >= _CONFIDENT for word in words)
+    if confident < _WORDS or confident < _SHARE * len(words):
+        return quality
+    return quality.model_copy(update={"legibility": Legibility.POOR})
 
 
 def touches_border(mask: Pixels) -> bool:

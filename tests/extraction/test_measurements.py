@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pipeline.extraction.evidence import document_from_text, text_lines
 from pipeline.extraction.measurements.reading import read_measurements
 from pipeline.extraction.measurements.vocabulary import vocabulary
 from pipeline.model import Measurement, Quantity, Range, State
+from tests.extraction.prescriptions import misread
 
 TODAY = dt.date(2026, 11, 23)
 DAY = dt.date(2026, 11, 12)
@@ -128,6 +130,42 @@ CASES = [
 @pytest.mark.parametrize(("text", "expected"), CASES)
 def test_a_measurement_is_read_as_written(text: str, expected: str) -> None:
     assert [f"{one.key} {_said(one)}" for one in _read(text)] == [expected]
+
+
+def table() -> list[tuple[str, str]]:
+    """Lines of notes and what they say, `-` for nothing."""
+    path = Path(__file__).with_name("data") / "measurement_lines.tsv"
+    rows = [row for row in path.read_text("utf-8").splitlines() if row and row[0] != "#"]
+    return [(row.split("\t")[0], row.split("\t")[1]) for row in rows]
+
+
+def _all_said(text: str) -> str:
+    return "; ".join(f"{one.key} {_said(one)}" for one in _read(text)) or "-"
+
+
+@pytest.mark.parametrize(("text", "expected"), table())
+def test_a_line_of_a_note_says_what_the_table_has(text: str, expected: str) -> None:
+    assert _all_said(text) == expected
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_misread_lines_say_the_same_or_are_doubted(seed: int) -> None:
+    rng = random.Random(seed)
+    wrong, silent = [], []
+    for text, expected in table():
+        spoiled = misread(text, rng)
+        if (got := _all_said(spoiled)) == expected:
+            continue
+        wrong.append((spoiled, expected, got))
+        values = [
+            value
+            for one in _read(spoiled)
+            for value in ([one.value] if one.value else [part.value for part in one.components])
+        ]
+        if values and all(value is not None and value.state is State.SURE for value in values):
+            silent.append((spoiled, expected, got))
+    assert len(wrong) <= 0.1 * len(table()), wrong
+    assert len(silent) <= 0.02 * len(table()), silent
 
 
 @pytest.mark.parametrize(

@@ -395,8 +395,14 @@ def _unlisted(
         item.passages = [(line, mention.end, stop)]
         item.said = _read(item)
         return item
-    untitled = prescribing and line.section in ("", "prescription")
-    if not (likely or (untitled and (strong or counted or dosed))):
+    # dates and sizes of a report look like strengths: a name in no list needs more than them
+    strength = item.said.strength
+    united = strength is not None and all(part.unit for part in strength.value.parts)
+    needed = any(d.as_needed for d in dosages)
+    listed = prescribing and line.section in ("", "prescription")
+    untitled = listed and (strong or counted or dosed)
+    rhythm = any(d.timing and (d.timing.frequency or d.timing.count) for d in dosages)
+    if not (untitled or ((united or counted) and (rhythm or needed))):
         return None
     if not prescribing and not (strong and dosed and timed and _looks_named(line, start, end)):
         return None

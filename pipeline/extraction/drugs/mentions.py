@@ -167,6 +167,8 @@ def _misread(
             continue
         if all(_is_plain(word.text) for word in members) or not members[-1].text[0].isalpha():
             continue
+        if size > 1 and (_is_plain(members[0].text) or max(len(w.text) for w in members) < 5):
+            continue
         if size > 1 and len(members[-1].text) == 1 and members[-1].text in "ilo":
             continue  # "Monuril I sachet": a one
         found = [near for near in terminology.alike(key) if near.entry.kind != "homeopathic"]

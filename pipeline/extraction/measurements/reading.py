@@ -16,6 +16,7 @@ from typing import Literal, cast
 
 from pipeline.extraction.dates.reading import DateMention, find_dates
 from pipeline.extraction.evidence import TextLine, value
+from pipeline.extraction.measurements.mending import mended
 from pipeline.extraction.measurements.vocabulary import (
     Entry,
     Label,
@@ -71,7 +72,7 @@ class Place:
 # --- numbers --------------------------------------------------------------------------------
 
 # Digits as OCR may leave them: a letter counts only where digits stand around it.
-_DIGITS = r"(?:\d|[oil|](?=\d))(?:\d|[oil|](?=\d)|o(?![a-z]))*"
+_DIGITS = r"(?:\d|[oil|](?=[.,]?\d))(?:\d|[oil|](?=\d)|[oi|](?![a-z0-9]))*"
 _NUMBER = (
     r"(?:\d{1,3}(?:[ \u202f]\d{3})+(?![\d.,]|\s\d)|"
     rf"{_DIGITS}(?:[.,]\d+|\s?[.,]\s?\d+(?=\s?[a-z%]))?)"
@@ -83,12 +84,14 @@ _COMPARATOR = (
 )
 _FILLERS = "|".join(words()["fillers"])
 _CONNECT = re.compile(
-    rf"(?:\([^)\d]{{1,25}}\)|[\s:=~≈…_\[(»«\-–.&']|\x00+\)?|\b(?:{_FILLERS})\b){{0,14}}"
+    rf"(?:\([^)\d]{{1,25}}\)|\d\s?(?:fois|x)\b|[\s:=~≈…_\[()»«\-–.&']|\x00+\)?|\b(?:{_FILLERS})\b){{0,14}}"
 )
 _STRICT = re.compile(
     r"(?:\s|\b(?:a|jusqu'a|de|est|evaluee?s?|cotee?s?|mesuree?|objectivee?|importante?|severe|"
     r"moderee?|profonde?|legere|isolee?|sinusale?|au|repos|franche|bien|toleree?|pnn|discrete?|"
-    r"neutrophiles?|polynucleaires|chiffree?s?|abdominale?s?|thoracique|constante?|stable)\b|"
+    r"neutrophiles?|polynucleaires|chiffree?s?|abdominale?s?|thoracique|constante?|stable|"
+    r"normale?s?|correcte?s?|equilibree?s?|controlee?s?|retrouvee?s?|augmentee?s?|elevee?s?|bonne|"
+    r"ce|jour|matin|soir|arterielle)\b|"
     r"[:=(~≈]|\x00+){0,8}"
 )
 """What may stand between a finding (« tachycardie », « fièvre ») and its number."""
@@ -368,7 +371,8 @@ def _read_pressure_part(entry: Entry, place: Place) -> Iterator[Found]:
 _TEMPERATURE = re.compile(
     r"(?:[a-z]{0,2}\s?°?c?\s?[:=]?\s?)?"
     + _COMPARATOR
-    + r"\s*(?P<n>[34]\d)(?:\s?(?:°|º|\*|o)\s?c?\s?(?P<d1>\d)(?!\d)|\s?[.,]\s?(?P<d2>\d{1,2}))?"
+    + r"\s*(?P<n>[34]\d)(?:\s?(?:°|º|\*|o)\s?c?\s?(?P<d1>\d)(?!\d)|\s?[.,]\s?(?P<d2>\d{1,2})|"
+    r"\s(?P<d3>\d)(?![\d/.,]|\s?[a-z]))?"
     r"(?P<u>\s?(?:°|º|\*)\s?c?(?![a-z0-9])|\s?degres?|\s?c(?![a-z0-9]))?"
 )
 
@@ -380,7 +384,7 @@ def _read_temperature(entry: Entry, place: Place) -> Iterator[Found]:
         return
     if re.match(r"\d|\s?(?:cm|kg|m\d|/)", place.masked[match.end() :]):
         return
-    decimals = match["d1"] or match["d2"]
+    decimals = match["d1"] or match["d2"] or match["d3"]
     number = Decimal(match["n"] + (f".{decimals}" if decimals else ""))
     if _implausible(entry, number) and not (match["u"] or decimals):
         return
@@ -392,10 +396,14 @@ def _read_temperature(entry: Entry, place: Place) -> Iterator[Found]:
         start=match.start("n"),
         end=match.end(),
         rule="temperature",
-        doubts=(IMPLAUSIBLE,) if _implausible(entry, number) else (),
+        doubts=((IMPLAUSIBLE,) if _implausible(entry, number) else ())
+        + ((DIGITS_REPAIRED,) if match["d3"] else ()),
     )
 
 
+_WEIGHT_RANGE = re.compile(
+    r"(?P<low>\d{1,3}(?:[.,]\d)?)\s?(?:-|–|a|et)\s?(?P<high>\d{1,3}(?:[.,]\d)?)\s?kgs?(?![a-z²2/])"
+)
 _WEIGHT = re.compile(
     rf"{_COMPARATOR}\s*(?:(?P<k>\d{{1,2}})\s?kgs?\s?(?P<g>\d{{3}}|\d00)(?:\s?gr?(?![a-z]))?(?!\d)"
     rf"|(?P<n>{_NUMBER})\s?(?P<u>kgs?(?![a-z²2])(?!\s?/\s?m)|kilos?(?![a-z])|"
@@ -405,6 +413,14 @@ _WEIGHT = re.compile(
 
 def _read_weight(entry: Entry, place: Place) -> Iterator[Found]:
     at = _connected(place)
+    between = _WEIGHT_RANGE.match(place.masked, at, place.end)
+    if between is not None:
+        low, high = (Decimal(between[name].replace(",", ".")) for name in ("low", "high"))
+        if low < high and not _implausible(entry, low) and not _implausible(entry, high):
+            bottom, top = (_quantity(entry, number, Decimal(1)) for number in (low, high))
+            content = Range(low=bottom, high=top)
+            yield Found(entry.key, content, between.start(), between.end(), "weight")
+            return
     match = _WEIGHT.match(place.masked, at, place.end)
     if match is None:
         return
@@ -888,9 +904,9 @@ _STRIP_NEGATIVE = re.compile(
     r"(?<![a-z])(?:bu|bandelette(?:\s+urinaire)?)\s*(?:[:=]|est|ce jour)?\s*"
     r"(?:neg(?:atif|ative)?s?\b|normale?\b|ras\b|0(?![\w.,/]))"
 )
-_KILOGRAMS = re.compile(r"(?<![\d/.,])(?P<k>\d{1,2})\s?kgs?\s?(?P<g>\d{3})(?!\d)")
+_KILOGRAMS = re.compile(r"(?<![\w/.,])(?P<k>\d{1,2})\s?kgs?\s?(?P<g>\d{3})(?!\d)")
 _BARE_PAIR = re.compile(
-    r"(?<![\d/.,])(?P<s>\d{2,3})\s?/\s?(?P<d>\d{2,3})(?P<u>\s?mm?\s?m?hg)(?![a-z])"
+    r"(?<![\w/.,])(?P<s>\d{2,3})\s?/\s?(?P<d>\d{2,3})(?P<u>\s?mm?\s?m?hg)(?![a-z])"
 )
 
 
@@ -955,7 +971,8 @@ _STRIP_PAIR = re.compile(
     r"(?<![a-z])(?:albumine?|albu|alb|proteines?|prot)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|"
     r"-)[\s,;/–-]+(?:sucres?|glucose|glu)(?![a-z])|"
     r"(?<![a-z])(?:sucres?|glucose)\s*[:=]?\s*(?:0|neg\w*|traces?|\+{1,4}|"
-    r"-)[\s,;/–-]+(?:albumine?|albu|alb|proteines?|prot)(?![a-z])"
+    r"-)[\s,;/–-]+(?:albumine?|albu|alb|proteines?|prot)(?![a-z])|"
+    r"(?<![a-z])(?:albumine?|albu|alb)\s*[:=]?\s*(?:traces?|\+{1,4})(?!\w)"
 )
 _WINDOW = 70
 
@@ -1051,6 +1068,7 @@ def read_measurements(
     """
     results: list[Measurement] = []
     seen: set[tuple[object, ...]] = set()
+    lines = [mended(line) for line in lines]
     for index, line in enumerate(lines):
         if line.struck or not any(character.isalnum() for character in line.text):
             continue
@@ -1105,6 +1123,9 @@ def _measurement(
     dates: Sequence[DateMention],
     document_date: dt.date | None,
 ) -> Measurement | None:
+    if _has_other_figures(line, found.start, found.end):
+        parts = tuple(replace(part, doubts=(*part.doubts, DIGITS_REPAIRED)) for part in found.parts)
+        found = replace(found, doubts=(*found.doubts, DIGITS_REPAIRED), parts=parts)
     entry = vocabulary()[found.key]
     start = label.start if label is not None and label.end <= found.start else found.start
     rule = f"measurements.{found.key}.{found.rule}"
@@ -1163,6 +1184,16 @@ def _measurement(
         trend=trend,
         date=date,
     )
+
+
+def _has_other_figures(line: TextLine, start: int, end: int) -> bool:
+    """Whether the digits of a stretch are others than those of the words that were read."""
+    for token in line.tokens:
+        if token.start < end and start < token.end:
+            text = line.text[token.start : token.end]
+            if re.sub(r"\D", "", text) != re.sub(r"\D", "", token.word.text):
+                return True
+    return False
 
 
 def _paired(measurements: Sequence[Measurement]) -> Iterator[Measurement]:

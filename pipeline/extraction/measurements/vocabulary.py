@@ -112,6 +112,14 @@ def words() -> dict[str, list[str]]:
     return found
 
 
+@cache
+def short_words() -> dict[str, str]:
+    """Misread short words and what they stand for."""
+    text = Path(__file__).with_name("vocabulary.toml").read_text("utf-8")
+    found: dict[str, str] = tomllib.loads(text)["misread"]
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """A label found in a line: its place, how it is listed, and the entries it may announce."""

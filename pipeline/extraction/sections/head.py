@@ -101,7 +101,7 @@ def _is_head(part: TextLine, sources: Sequence[Evidence], signature: str) -> boo
     boxes: set[Box] = set()
     for source in sources:
         if source.page == part.page:
-            boxes.update(source.boxes)
+            boxes.update(box for box in source.boxes if box.intersection(part.box) > 0)
     taken = sum(
         token.end - token.start
         for token in part.tokens

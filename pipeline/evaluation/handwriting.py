@@ -21,7 +21,14 @@ from rapidfuzz.distance import Levenshtein
 
 from pipeline.errors import UsageError
 from pipeline.model import State
-from pipeline.ocr.htr import HandwritingRecogniser, Reading, nameable, recogniser, word_lexicon
+from pipeline.ocr.htr import (
+    SIGNS,
+    HandwritingRecogniser,
+    Reading,
+    nameable,
+    recogniser,
+    word_lexicon,
+)
 from pipeline.ocr.symbols import transcription
 from pipeline.raster import Pixels
 
@@ -111,12 +118,18 @@ def both(lines: Sequence[Read]) -> dict[str, Any]:
 
 
 def judged_words(words: Sequence[str], truth: str) -> list[bool]:
-    """Whether the truth has each word of a reading, there and spelt so."""
+    """Whether the truth has each word of a reading, there and spelt so; case and the signs at a
+    word's end make no other word."""
     right = [False] * len(words)
-    for block in Levenshtein.opcodes(words, truth.split(" ")):
+    read, wanted = ([_core(word) for word in text] for text in (words, truth.split(" ")))
+    for block in Levenshtein.opcodes(read, wanted):
         if block.tag == "equal":
             right[block.src_start : block.src_end] = [True] * (block.src_end - block.src_start)
     return right
+
+
+def _core(word: str) -> str:
+    return word.casefold().rstrip(SIGNS) or word
 
 
 def _judged(line: Read) -> list[tuple[float, bool]]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from pipeline.model import Alternative, Line, Word
+from pipeline.model import Alternative, Box, Line, Word
 
 _CERTAIN = 0.995
 """No reading of ink is surer than this, however many engines agree."""
@@ -95,14 +95,22 @@ def replaced(line: Line, start: int, stop: int, part: Line) -> Line:
 
 
 def _paired(words: Sequence[Word], others: Sequence[Word]) -> Iterator[tuple[int, Word]]:
-    """Each word's place, and the word of `others` that stands in the same place."""
+    """Each word's place, and the word of `others` that is about the same ink."""
     texts, other_texts = [w.text for w in words], [w.text for w in others]
     for block in Levenshtein.opcodes(texts, other_texts):
         count = block.src_end - block.src_start
         if block.tag != "equal" and count != block.dest_end - block.dest_start:
             continue
         for step in range(count):
-            yield block.src_start + step, others[block.dest_start + step]
+            place, other = block.src_start + step, others[block.dest_start + step]
+            if _same_place(words[place].box, other.box):
+                yield place, other
+
+
+def _same_place(one: Box, other: Box) -> bool:
+    """Whether two boxes reach over the same stretch of a row, more or less."""
+    shared = min(one.right, other.right) - max(one.x, other.x)
+    return shared > 0.5 * max(one.width, other.width)
 
 
 def weighed(word: Word, other: Word, engine: str, other_engine: str) -> Word:

@@ -45,6 +45,8 @@ DOWNSAMPLING = 8
 """Columns of the network's input per time step."""
 TWINS = {"1": "Il|!", "0": "Oo"}
 """Letters and signs that many hands write exactly as a figure."""
+SIGNS = ".,;:"
+"""What may be lost at the end of a word without another word being read."""
 DISPUTED = 0.5
 """Most confidence in a figure that reads otherwise without the language model."""
 LEAST = -20.0
@@ -329,7 +331,7 @@ def slots_of(log_probs: LogProbs, hypotheses: Sequence[Hypothesis]) -> tuple[Slo
             elif block.tag == "replace" and length == block.dest_end - block.dest_start:
                 for step in range(length):
                     other = read[block.dest_start + step]
-                    if _twins(words[block.src_start + step], other):
+                    if _alike(words[block.src_start + step], other):
                         agreed[block.src_start + step] += share
                         continue
                     found = others[block.src_start + step]
@@ -349,15 +351,22 @@ def slots_of(log_probs: LogProbs, hypotheses: Sequence[Hypothesis]) -> tuple[Slo
     return tuple(slots)
 
 
-def _twins(word: str, other: str) -> bool:
-    """Whether `other` is `word` with letters for figures that are written alike."""
+def _alike(word: str, other: str) -> bool:
+    """Whether `other` is `word` but for case, signs at its end and letters written as figures."""
+    word, other = word.rstrip(SIGNS), other.rstrip(SIGNS)
     return len(word) == len(other) and all(
-        one == two or two in TWINS.get(one, "") for one, two in zip(word, other, strict=True)
+        one.casefold() == two.casefold() or two in TWINS.get(one, "")
+        for one, two in zip(word, other, strict=True)
     )
 
 
+def _twins(symbol: str) -> str:
+    return TWINS.get(symbol, symbol.swapcase() if symbol.isalpha() else "")
+
+
 def with_twins(log_probs: LogProbs, slots: Sequence[Slot]) -> LogProbs:
-    """Posteriors in which a figure that was read as such has those of its twins as well.
+    """Posteriors in which each symbol that was read has those of its twins as well: letters have
+    their other case, figures the letters that are written alike.
 
     Where the language model says that a figure stands, a bare stroke is a 1 and not an I: which
     of two figures it is, nobody guesses.
@@ -368,10 +377,10 @@ def with_twins(log_probs: LogProbs, slots: Sequence[Slot]) -> LogProbs:
         for place, (symbol, (first, end)) in enumerate(
             zip(slot.text, slot.spans.tolist(), strict=True)
         ):
-            if symbol in TWINS:
+            twins = [CLASS_OF[twin] for twin in _twins(symbol) if twin in CLASS_OF]
+            if twins:
                 following = slot.spans[place + 1, 0] if place + 1 < len(slot.text) else slot.end
                 steps = slice(max(last + 1, first - 1), min(int(following), end + 2))
-                twins = [CLASS_OF[twin] for twin in TWINS[symbol]]
                 own = CLASS_OF[symbol]
                 result[steps, own] = np.logaddexp.reduce(result[steps][:, [own, *twins]], axis=1)
                 result[steps, twins] = LEAST

@@ -29,8 +29,8 @@ class LineByLine:
     """Implements `pipeline.ocr.engine.Engine` for zones that may hold handwriting.
 
     Every line goes to `general` first. Lines by hand that it can make anything of go to `by_hand`
-    as well, and the two readings are fused; a signature does not. `lexicon` holds names that may
-    occur.
+    as well, and so do those of print that it is not sure of; the two readings are fused. A
+    signature goes no further. `lexicon` holds names that may occur.
     """
 
     by_hand: Recogniser
@@ -54,9 +54,9 @@ class LineByLine:
         kind = ZoneKind.PRINTED if printed else ZoneKind.HANDWRITTEN
         (seen,) = self.general.recognise([image.grey])
         lines = _lines(seen, image, zone, kind, self.general.name)
-        if printed or _sense(seen) < _LEGIBLE or self.by_hand is self.general:
+        if _sense(seen) < _LEGIBLE or self.by_hand is self.general:
             return lines
-        plain = zone.kind is not ZoneKind.HANDWRITTEN
+        plain = printed or zone.kind is not ZoneKind.HANDWRITTEN
         if plain and all(fusion.certainty(line) > _PLAIN for line in lines):
             return lines
         (read,) = self.by_hand.recognise([image.grey], self.lexicon)

@@ -473,3 +473,10 @@ def test_medicines_of_real_reports(shared_dir: Path) -> None:
         invented += sum(not any(one & other for other in [*wanted, *allowed]) for one in got)
     assert right > 150
     assert 2 * right / (2 * right + missed + invented) >= 0.95
+
+
+def test_a_misread_name_is_put_forward_as_understood_and_kept_as_read() -> None:
+    (medication,) = read("Kardege 160 mg sachets : 1 sachet par jour")
+    assert medication.drug.value is not None
+    assert medication.drug.value.text == "KARDEGIC"
+    assert medication.drug.evidence.text == "Kardege"

@@ -750,15 +750,17 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
         name = name or _canonical(mention, entry)
         name = _with_variant(item, name)
     codings, products = _codings(item, terminology)
+    # What was misread is not what is written: the evidence keeps it.
+    written = mention.text if mention.match in (Match.EXACT, Match.NONE) else _shown(item)
     drug = Drug(
-        text=mention.text,
+        text=written,
         name=name,
         substances=substances,
         match=mention.match,
         similarity=mention.similarity,
         codings=codings,
     )
-    others = tuple(Drug(text=mention.text, name=other) for other in mention.others)
+    others = tuple(Drug(text=other, name=other) for other in mention.others)
     del products
     return value(
         "drug",

@@ -46,7 +46,7 @@ def draft(
     everything = [
         *_actors(paper, extraction, settings),
         ("encounter", statements.encounter(paper, reasons)),
-        ("scan", records.document_reference(paper, extraction.kind.value, attachment)),
+        ("scan", records.document_reference(paper, extraction, attachment)),
         *([("binary", original)] if original is not None else []),
         *clinical,
         (

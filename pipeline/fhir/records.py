@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import html
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pipeline.fhir import systems
 from pipeline.fhir.elements import (
@@ -21,7 +21,7 @@ from pipeline.fhir.elements import (
     instant,
 )
 from pipeline.fhir.paper import Attachment, Paper, machine_read
-from pipeline.model import DocumentKind, Extraction, Section, Value
+from pipeline.model import Certainty, DocumentKind, Extraction, OrderKind, Section, Value
 
 # Originals above this many bytes travel as a Binary of their own instead of inline.
 INLINE_LIMIT = 8 * 1024 * 1024
@@ -38,9 +38,14 @@ def pages(paper: Paper) -> Json:
     return extension(systems.PAGES, parts=parts)
 
 
-def document_type(kind: DocumentKind) -> Json:
-    """Type of a document: its LOINC code and ours, which tells a bizone ordonnance apart."""
+def document_type(kind: DocumentKind, requested: Collection[OrderKind] = ()) -> Json:
+    """Type of a document: its LOINC code and ours, which tells a bizone ordonnance apart.
+
+    `requested` are the sorts of orders in it: a request for imaging alone is typed so.
+    """
     code, display, _, _, title = systems.DOCUMENT_TYPES[kind]
+    if kind is DocumentKind.TEST_REQUEST and len(sorts := set(requested)) == 1:
+        code, display = systems.REQUEST_TYPES.get(sorts.pop(), (code, display))
     return concept(
         coding(systems.LOINC, code, display),
         coding(systems.DOCUMENT_KIND, kind.value, title),
@@ -69,7 +74,7 @@ def title(kind: DocumentKind | None, day: str | None, *, validated: bool = False
 # --- the scan -------------------------------------------------------------------------------
 
 
-def document_reference(paper: Paper, kind: DocumentKind | None, original: Attachment) -> Json:
+def document_reference(paper: Paper, read: Extraction, original: Attachment) -> Json:
     """The scan, kept beside what was read of it.
 
     The first content always names the source file with its hash. When the scan holds other
@@ -103,6 +108,7 @@ def document_reference(paper: Paper, kind: DocumentKind | None, original: Attach
             },
         ]
     number = paper.group["value"].replace("/", "-page-")
+    kind = read.kind.value
     return {
         "resourceType": "DocumentReference",
         **machine_read(),
@@ -116,7 +122,9 @@ def document_reference(paper: Paper, kind: DocumentKind | None, original: Attach
         ],
         "status": "current",
         "docStatus": "preliminary",
-        "type": document_type(kind) if kind is not None else {"extension": [absent()]},
+        "type": document_type(kind, _requested(read))
+        if kind is not None
+        else {"extension": [absent()]},
         **category(kind),
         **paper.subject(),
         "date": instant(paper.recorded),
@@ -135,6 +143,10 @@ def document_reference(paper: Paper, kind: DocumentKind | None, original: Attach
             "sourcePatientInfo": paper.reference("Patient", "patient"),
         },
     }
+
+
+def _requested(read: Extraction) -> set[OrderKind]:
+    return {order.kind for order in read.orders}
 
 
 def _content(attachment: Json) -> Json:
@@ -193,7 +205,9 @@ def composition(paper: Paper, read: Extraction, clinical: Sequence[tuple[str, Js
         **machine_read(),
         "identifier": paper.identifier("composition"),
         "status": "preliminary",
-        "type": paper.element(read.kind, document_type, "CodeableConcept"),
+        "type": paper.element(
+            read.kind, lambda kind: document_type(kind, _requested(read)), "CodeableConcept"
+        ),
         **category(read.kind.value),
         **paper.subject(),
         **paper.encounter(),
@@ -244,11 +258,45 @@ def clinical_sections(clinical: Sequence[tuple[str, Json]]) -> list[Json]:
 
 
 def headline(resource: Json) -> str:
-    """One French line that says what a clinical resource holds, for the narrative."""
+    """One French line that says what a clinical resource holds, for the narrative.
+
+    What is denied, supposed, past, the family's or stopped says so first: nobody who reads the
+    line alone may take it for a present problem or treatment.
+    """
     name = _concept_text(resource.get("medicationCodeableConcept") or _code(resource))
+    name = " : ".join([*_qualifiers(resource), name])
     said = [name, *(_measure(part) for part in (resource, *resource.get("component", ())))]
     said.extend(step["text"] for step in resource.get("dosageInstruction", ()) if "text" in step)
     return " ".join(part for part in said if part)
+
+
+def _qualifiers(resource: Json) -> Iterator[str]:
+    kind = resource["resourceType"]
+    if resource.get("doNotPerform") is True:
+        yield "Arrêt"
+    if kind == "FamilyMemberHistory":
+        yield "Famille"
+    if kind == "Condition" and any(
+        one.get("text") == systems.PAST for one in resource.get("category", ())
+    ):
+        yield systems.PAST
+    if "verificationStatus" in resource:
+        certainty = _certainty(resource["verificationStatus"])
+        if certainty in systems.CERTAINTY_WORDS:
+            yield systems.CERTAINTY_WORDS[certainty]
+
+
+def _certainty(status: Json) -> Certainty:
+    """How sure a statement is: its status says it, or, in a draft, what the note said."""
+    codes = {one.get("code") for one in status.get("coding", ())}
+    if "refuted" in codes:
+        return Certainty.NEGATED
+    if "confirmed" in codes:
+        return Certainty.CONFIRMED
+    said = (e["valueCode"] for e in status.get("extension", ()) if e["url"] == systems.CERTAINTY)
+    certainty = Certainty(next(said, Certainty.HYPOTHESIS))
+    supposed = codes & {"provisional", "differential"}
+    return Certainty.HYPOTHESIS if supposed else certainty
 
 
 def _code(resource: Json) -> Json:

@@ -33,6 +33,12 @@ from pipeline.model import (
     Value,
 )
 
+# What the French guides ask for where a problem has no code of its own: this, and the words.
+UNCODED = Code(
+    system="https://smt.esante.gouv.fr/terminologie-cim-10",
+    code="R69",
+    display="Causes inconnues et non précisées de morbidité",
+)
 AGE = Measurement(key="age", code=Code(system=systems.LOINC, code="30525-0", display="Age"))
 
 
@@ -68,7 +74,7 @@ _CATEGORIES = {
     ConditionRole.PROBLEM: ("problem-list-item", "Problème"),
     ConditionRole.DIAGNOSIS: ("encounter-diagnosis", "Diagnostic"),
     ConditionRole.REASON: ("encounter-diagnosis", "Motif de consultation"),
-    ConditionRole.HISTORY: ("problem-list-item", "Antécédent"),
+    ConditionRole.HISTORY: ("problem-list-item", systems.PAST),
 }
 
 
@@ -93,9 +99,7 @@ def condition(paper: Paper, read: Condition, key: str) -> Json:
             concept(coding(f"{systems.TERMINOLOGY}/condition-category", category), text=title)
         ],
         "code": paper.element(
-            read.text,
-            lambda text: coded((read.code,) if read.code else (), text),
-            "CodeableConcept",
+            read.text, lambda text: coded((read.code or UNCODED,), text), "CodeableConcept"
         ),
         **paper.subject(),
         **paper.encounter(),
@@ -111,10 +115,19 @@ def condition(paper: Paper, read: Condition, key: str) -> Json:
 
 
 def family_history(paper: Paper, read: Condition, key: str) -> Json:
-    """A condition of the family, which is none of the patient's own."""
-    code = paper.element(
-        read.text, lambda text: coded((read.code,) if read.code else (), text), "CodeableConcept"
-    )
+    """A condition of the family, which is none of the patient's own.
+
+    R4 has no status here for what the note denies or supposes. Then the words say so, and there is
+    no code, which would say that somebody of the family has it.
+    """
+    doubt = systems.CERTAINTY_WORDS.get(read.certainty)
+
+    def code_of(text: str) -> Json:
+        if doubt is not None:
+            return concept(text=f"{doubt} : {text}")
+        return coded((read.code,) if read.code else (), text)
+
+    code = paper.element(read.text, code_of, "CodeableConcept")
     return {
         "resourceType": "FamilyMemberHistory",
         **machine_read(),
@@ -153,7 +166,8 @@ def allergy(paper: Paper, read: Allergy, key: str) -> Json:
             coding(f"{status}-clinical", "inactive" if negated else "active")
         ),
         "verificationStatus": {
-            "extension": [certainty(read.certainty)],
+            # "No known allergy" is a statement that the note affirms.
+            "extension": [certainty(Certainty.CONFIRMED if read.none_known else read.certainty)],
             **concept(coding(f"{status}-verification", "refuted" if negated else "unconfirmed")),
         },
         "code": paper.element(read.text, lambda text: coded(none_known, text), "CodeableConcept"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from pipeline.model import DocumentKind, OrderKind
+from pipeline.model import Certainty, DocumentKind, OrderKind
 
 # --- our own --------------------------------------------------------------------------------
 
@@ -104,6 +104,21 @@ DOCUMENT_TYPES: Final = MappingProxyType(
         ),
     }
 )  # fmt: skip
+
+# A request for one sort of thing only has a more precise type: (LOINC code, display).
+REQUEST_TYPES: Final = MappingProxyType(
+    {
+        OrderKind.IMAGING: ("55115-0", "Demande d'imagerie"),
+        OrderKind.REFERRAL: ("96349-6", "Lettre d'adressage"),
+    }
+)
+
+# What people read before a statement that the note does not affirm.
+CERTAINTY_WORDS: Final = MappingProxyType(
+    {Certainty.HYPOTHESIS: "Hypothèse", Certainty.NEGATED: "Nié"}
+)
+
+PAST: Final = "Antécédent"
 
 # Formats of the document-sharing guides; other media types go without one.
 DOCUMENT_FORMATS: Final = MappingProxyType(

@@ -16,11 +16,18 @@ from pipeline.errors import BadDecision, BundleError, Undecided
 from pipeline.fhir import records, systems
 from pipeline.fhir.checking import ensure_sound
 from pipeline.fhir.deciding import CLINICAL, Revision, apply_all, decision_extension
-from pipeline.fhir.elements import Json, absent, clean, coding, concept, extension, instant
+from pipeline.fhir.elements import Json, absent, clean, coded, coding, concept, extension, instant
 from pipeline.fhir.fields import fields, resource_fields
-from pipeline.fhir.statements import vital_sign_profiles
+from pipeline.fhir.statements import UNCODED, vital_sign_profiles
 from pipeline.fhir.transactions import entry
-from pipeline.model import Certainty, Decision, DecisionAction, DocumentKind, MedicationAction
+from pipeline.model import (
+    Certainty,
+    Decision,
+    DecisionAction,
+    DocumentKind,
+    MedicationAction,
+    OrderKind,
+)
 
 __all__ = ["confirm_all_sure", "open_fields", "validate"]
 
@@ -112,6 +119,7 @@ class _Document:
         self._drop_references()
         self._copy_date()
         self._copy_kind()
+        self._code_problems()
         self._copy_drugs()
         self._copy_prescriber()
         for _, resource in self.resources.items():
@@ -207,14 +215,31 @@ class _Document:
     def _copy_kind(self) -> None:
         if self.kind is None:
             return
-        made = records.document_type(self.kind)
+        made = records.document_type(self.kind, self._requested())
         marks = self.composition["type"].get("extension")
         self.composition["type"] = {**({"extension": marks} if marks else {}), **made}
         self.composition |= records.category(self.kind)
         for _, scan in self._of("DocumentReference"):
-            scan["type"] = records.document_type(self.kind)
+            scan["type"] = copy.deepcopy(made)
             scan |= records.category(self.kind)
         self.composition["title"] = records.title(self.kind, self.day, validated=True)
+
+    def _requested(self) -> set[OrderKind]:
+        """The sorts of orders in the document; next visits aside."""
+        codes = {
+            one.get("code")
+            for _, request in self._of("ServiceRequest")
+            for category in request.get("category", ())
+            for one in category.get("coding", ())
+        }
+        return {sort for sort in OrderKind if sort.value in codes}
+
+    def _code_problems(self) -> None:
+        """A problem in a person's own words alone gets the code of one that has none."""
+        for _, condition in self._of("Condition"):
+            code = condition.get("code", {})
+            if "coding" not in code and "text" in code:
+                code["coding"] = coded((UNCODED,))["coding"]
 
     def _copy_drugs(self) -> None:
         """What stands beside the drug in a line follows what was corrected."""

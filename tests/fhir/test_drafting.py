@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -40,6 +41,8 @@ from pipeline.model import (
     Measurement,
     Medication,
     MedicationAction,
+    Order,
+    OrderKind,
     Patient,
     Prescriber,
     Quantity,
@@ -282,6 +285,96 @@ def test_a_condition_of_the_family_is_none_of_the_patient() -> None:
     bundle = made(conditions=(condition,))
     assert of(bundle, "Condition") == []
     assert len(of(bundle, "FamilyMemberHistory")) == 1
+
+
+@pytest.mark.parametrize(
+    ("certainty", "text", "coded"),
+    [
+        (Certainty.CONFIRMED, "diabète", True),
+        (Certainty.HYPOTHESIS, "Hypothèse : diabète", False),
+        (Certainty.NEGATED, "Nié : diabète", False),
+    ],
+)
+def test_what_a_note_denies_of_the_family_never_looks_present(
+    certainty: Certainty, text: str, coded: bool
+) -> None:
+    condition = Condition(
+        text=reader().read("diabète", "pas de diabète familial"),
+        code=Code(system="https://smt.esante.gouv.fr/terminologie-cim-10", code="E11", display=""),
+        role=ConditionRole.FAMILY,
+        certainty=certainty,
+    )
+    bundle = made(conditions=(condition,))
+    (resource,) = of(bundle, "FamilyMemberHistory")
+    code = resource["condition"][0]["code"]
+    assert code["text"] == text
+    assert ("coding" in code) is coded
+    assert f"<p>Famille : {text}</p>" in of(bundle, "Composition")[0]["section"][0]["text"]["div"]
+
+
+def test_a_problem_without_a_code_of_its_own_has_the_one_that_says_so() -> None:
+    known = Code(system="https://smt.esante.gouv.fr/terminologie-cim-10", code="I10", display="HTA")
+    words = Condition(text=reader().read("fatigue du soir", "fatigue du soir"))
+    hypertension = Condition(text=reader().read("HTA", "HTA"), code=known)
+    uncoded, coded = of(made(conditions=(words, hypertension)), "Condition")
+    assert [one["code"] for one in uncoded["code"]["coding"]] == ["R69"]
+    assert uncoded["code"]["text"] == "fatigue du soir"
+    assert [one["code"] for one in coded["code"]["coding"]] == ["I10"]
+
+
+@pytest.mark.parametrize(
+    ("sorts", "code"),
+    [
+        ([OrderKind.IMAGING, OrderKind.IMAGING], "55115-0"),
+        ([OrderKind.REFERRAL], "96349-6"),
+        ([OrderKind.LABORATORY], "57832-8"),
+        ([OrderKind.IMAGING, OrderKind.LABORATORY], "57832-8"),
+        ([], "57832-8"),
+    ],
+)
+def test_a_request_for_one_sort_of_thing_is_typed_so(sorts: list[OrderKind], code: str) -> None:
+    bundle = made(
+        kind=reader().read(DocumentKind.TEST_REQUEST, "DEMANDE"),
+        orders=tuple(Order(kind=sort, text=reader().read("x", "x")) for sort in sorts),
+    )
+    for kind in ("Composition", "DocumentReference"):
+        codes = [one["code"] for one in of(bundle, kind)[0]["type"]["coding"]]
+        assert codes == [code, "demande-d-examens"]
+
+
+def test_nobody_takes_a_line_of_the_narrative_for_what_it_is_not() -> None:
+    def stated(text: str, certainty: Certainty, role: ConditionRole) -> Condition:
+        return Condition(text=reader().read(text, text), certainty=certainty, role=role)
+
+    bundle = made(
+        conditions=(
+            stated("HTA", Certainty.CONFIRMED, ConditionRole.PROBLEM),
+            stated("diabète", Certainty.NEGATED, ConditionRole.PROBLEM),
+            stated("pneumopathie", Certainty.HYPOTHESIS, ConditionRole.DIAGNOSIS),
+            stated("phlébite", Certainty.CONFIRMED, ConditionRole.HISTORY),
+            stated("AVC", Certainty.NEGATED, ConditionRole.HISTORY),
+        ),
+        allergies=(Allergy(text=reader().read("Iode", "Iode"), certainty=Certainty.NEGATED),),
+        medications=(
+            Medication(
+                drug=reader().read(Drug(text="AMLOR"), "arrêt AMLOR"), action=MedicationAction.STOP
+            ),
+        ),
+    )
+    lines = [
+        line
+        for section in of(bundle, "Composition")[0]["section"][:3]
+        for line in re.findall("<p>(.*?)</p>", section["text"]["div"])
+    ]
+    assert lines == [
+        "HTA",
+        "Nié : diabète",
+        "Hypothèse : pneumopathie",
+        "Antécédent : phlébite",
+        "Antécédent : Nié : AVC",
+        "Nié : Iode",
+        "Arrêt : AMLOR",
+    ]
 
 
 def test_no_known_allergy_is_said() -> None:

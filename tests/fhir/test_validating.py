@@ -488,6 +488,48 @@ def test_validating_never_says_more_than_the_note(
         assert resource["recordedDate"].startswith("2026-11-24")
 
 
+def test_the_narrative_says_no_more_than_the_note_either() -> None:
+    bundle = made(
+        conditions=(
+            Condition(text=reader().read("asthme", "asthme"), certainty=Certainty.HYPOTHESIS),
+            Condition(text=reader().read("diabète", "diabète"), certainty=Certainty.NEGATED),
+            Condition(text=reader().read("HTA", "HTA")),
+        ),
+        allergies=(Allergy(text=reader().read("péni", "péni"), certainty=Certainty.HYPOTHESIS),),
+    )
+    problems_, allergies = of(done(bundle), "Composition")[0]["section"][:2]
+    for line in ("Hypothèse : asthme", "Nié : diabète", "HTA"):
+        assert f"<p>{line}</p>" in problems_["text"]["div"]
+    assert "<p>Hypothèse : péni</p>" in allergies["text"]["div"]
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+def test_no_known_allergy_is_affirmed(certainty: Certainty) -> None:
+    none = Allergy(text=reader().read("Pas d'allergie", "x"), none_known=True, certainty=certainty)
+    (resource,) = of(done(made(allergies=(none,))), "AllergyIntolerance")
+    assert resource["verificationStatus"]["coding"][0]["code"] == "confirmed"
+
+
+def test_a_problem_corrected_to_words_alone_keeps_a_code() -> None:
+    bundle = made(conditions=(Condition(text=reader().read("HTAP", "HTAP")),))
+    field = field_of(bundle, "Condition", "code")
+    corrected = done(bundle, decide(CORRECT, field.name, field.value, {"text": "fatigue"}))
+    code = of(corrected, "Condition")[0]["code"]
+    assert (code["text"], code["coding"][0]["code"]) == ("fatigue", "R69")
+
+
+def test_the_type_of_a_request_follows_what_is_left_of_it() -> None:
+    orders = tuple(
+        Order(kind=kind, text=reader().read(kind.value, "x"))
+        for kind in (OrderKind.IMAGING, OrderKind.LABORATORY)
+    )
+    bundle = made(kind=reader().read(DocumentKind.TEST_REQUEST, "DEMANDE"), orders=orders)
+    field = next(f for f in fields(bundle) if f.value and f.value.get("text") == "laboratory")
+    result = done(bundle, decide(REJECT, field.name, field.value))
+    for kind in ("Composition", "DocumentReference"):
+        assert of(result, kind)[0]["type"]["coding"][0]["code"] == "55115-0"
+
+
 def test_a_person_may_say_that_the_certainty_was_misread() -> None:
     bundle = made(conditions=(Condition(text=reader().read("HTA", "HTA")),))
     field = f"{url_of(bundle, 'Condition')}#verificationStatus"

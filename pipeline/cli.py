@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +24,13 @@ from pipeline.errors import (
     ReimportError,
     RepriseError,
     SetupError,
+    Undecided,
     UsageError,
 )
 
 if TYPE_CHECKING:
     from pipeline.reimport.authentication import Authentication
+    from pipeline.reimport.client import Target
 
 # Verbs import their rooms when they run: `reprise --help` and each worker stay quick and small.
 
@@ -39,6 +42,16 @@ app = typer.Typer(
     help="Des feuilles numérisées aux dossiers FHIR R4, sans réseau.",
 )
 
+
+def _named(who: str) -> str:
+    if not who.strip():
+        raise typer.BadParameter("il faut le nom d'une personne")
+    return who.strip()
+
+
+Who = Annotated[
+    str, typer.Option("--as", metavar="NOM", help="La personne qui décide.", callback=_named)
+]
 Out = Annotated[Path, typer.Argument(help="Dossier de sortie d'un « reprise run ».")]
 
 
@@ -223,7 +236,7 @@ def doctor() -> None:
 @app.command()
 def validate(
     out: Out,
-    who: Annotated[str, typer.Option("--as", metavar="NOM", help="La personne qui valide.")],
+    who: Who,
     decisions: Annotated[
         Path | None, typer.Option(help="Fichier JSON des décisions, par document.")
     ] = None,
@@ -245,7 +258,13 @@ def validate(
     for outcome in refused:
         assert outcome.error is not None
         typer.echo(f"{outcome.document} : {outcome.error.sentence}", err=True)
-    typer.echo(f"{len(outcomes) - len(refused)} validés, {len(refused)} refusés.")
+        if isinstance(outcome.error, Undecided):
+            for field in outcome.error.fields:
+                typer.echo(f"  {field}", err=True)
+    typer.echo(
+        f"Documents : {len(outcomes) - len(refused)} validés, {len(refused)} refusés, "
+        f"{len(validation.waiting(out))} à relire."
+    )
     if refused:
         raise typer.Exit(BundleError.exit_status)
 
@@ -300,7 +319,6 @@ def import_roster(
 
 
 Url = Annotated[str, typer.Option("--to", metavar="URL", help="Adresse du serveur FHIR R4.")]
-Who = Annotated[str, typer.Option("--as", metavar="NOM", help="La personne qui décide.")]
 User = Annotated[str | None, typer.Option("--user", help="Authentification simple : le nom.")]
 Password = Annotated[
     str | None, typer.Option(envvar="REPRISE_TARGET_PASSWORD", help="…et le mot de passe.")
@@ -309,9 +327,13 @@ Token = Annotated[
     str | None, typer.Option(envvar="REPRISE_TARGET_TOKEN", help="Jeton d'accès (bearer).")
 ]
 ClientId = Annotated[str | None, typer.Option(help="SMART Backend Services : identifiant client.")]
-TokenUrl = Annotated[str | None, typer.Option(help="…adresse du serveur d'autorisation.")]
+TokenUrl = Annotated[
+    str | None, typer.Option(help="…où demander un jeton ; sinon, là où le serveur le dit.")
+]
 Key = Annotated[Path | None, typer.Option(help="…clé privée PEM (RSA, ou EC P-384).")]
 KeyId = Annotated[str | None, typer.Option(help="…nom de la clé.")]
+Scope = Annotated[str, typer.Option(help="…droits à demander.")]
+SCOPE = "system/*.cruds"
 Certificates = Annotated[Path | None, typer.Option(help="Autorités de confiance (PEM).")]
 
 
@@ -337,19 +359,32 @@ def send(
     token_url: TokenUrl = None,
     key: Key = None,
     key_id: KeyId = None,
+    scope: Scope = SCOPE,
     certificates: Certificates = None,
 ) -> None:
     """Envoie les dossiers validés au serveur, une seule fois, et vérifie qu'ils y sont."""
     from pipeline import terminal
     from pipeline.reimport.assignment import Policy
-    from pipeline.reimport.client import Target
+    from pipeline.reimport.bundles import validated
+    from pipeline.reimport.receipts import receipts_folder
     from pipeline.reimport.sending import send as deliver
 
-    access = _authentication(user, password, token, client_id, token_url, key, key_id)
-    target = Target(to, access, None if certificates is None else str(certificates))
+    access = _access(user, password, token, client_id, key, key_id, scope)
+    target = _target(to, certificates, access, token_url)
     policy = Policy(who=who, accept_clear=accept_clear, create_unmatched=create_unmatched)
-    outcome = deliver(out, target, policy, dry_run=dry_run, parallel=parallel)
+    with terminal.delivery(len(validated(out))) as (on_receipt, on_wait):
+        outcome = deliver(
+            out,
+            target,
+            policy,
+            dry_run=dry_run,
+            parallel=parallel,
+            on_receipt=on_receipt,
+            on_wait=on_wait,
+        )
     terminal.print_delivery(outcome)
+    if not dry_run:
+        typer.echo(f"Compte rendu : {receipts_folder(out, to) / 'reconciliation.html'}")
     if any(receipt.delivery.value != "sent" for receipt in outcome.receipts) and not dry_run:
         raise typer.Exit(ReimportError.exit_status)
 
@@ -373,31 +408,29 @@ def assign(
     token_url: TokenUrl = None,
     key: Key = None,
     key_id: KeyId = None,
+    scope: Scope = SCOPE,
     certificates: Certificates = None,
 ) -> None:
     """Montre les documents dont le patient est à désigner, ou le désigne."""
-    import datetime as dt
-
     from pipeline import terminal
-    from pipeline.reimport.assignment import Policy, decide
-    from pipeline.reimport.client import Target
-    from pipeline.reimport.receipts import receipts_folder
-    from pipeline.reimport.sending import questions
+    from pipeline.reimport.assignment import Policy
+    from pipeline.reimport.sending import choose, questions, titles
 
     if (document is None) != (patient is None):
         raise UsageError("Donnez --document et --patient ensemble.")
-    access = _authentication(user, password, token, client_id, token_url, key, key_id)
-    target = Target(to, access, None if certificates is None else str(certificates))
-    assignments = questions(out, target, Policy(who=who))
-    if document is None or patient is None:
-        terminal.print_questions([a for a in assignments if a.decision is None])
+    access = _access(user, password, token, client_id, key, key_id, scope)
+    target = _target(to, certificates, access, token_url)
+    if document is not None and patient is not None:
+        reference = None if patient == "nouveau" else patient
+        decided = choose(out, target, document, reference, who)
+        typer.echo(f"Décision enregistrée pour {len(decided)} document(s) de cette identité.")
         return
-    chosen = next((a for a in assignments if a.document == document), None)
-    if chosen is None:
-        raise UsageError(f"Aucun dossier validé ne porte l'identifiant {document}.")
-    reference = None if patient == "nouveau" else patient
-    decide(receipts_folder(out, to), chosen, reference, who, dt.datetime.now(dt.UTC))
-    typer.echo("Décision enregistrée.")
+    asked = [one for one in questions(out, target, Policy(who=who)) if one.decision is None]
+    if not asked:
+        typer.echo("Le patient de chaque document est désigné.")
+        return
+    terminal.print_questions(asked, titles(out))
+    typer.echo("Pour désigner : --document ID --patient Patient/… (ou « nouveau »).")
 
 
 @app.command()
@@ -412,16 +445,19 @@ def unsend(
     token_url: TokenUrl = None,
     key: Key = None,
     key_id: KeyId = None,
+    scope: Scope = SCOPE,
     certificates: Certificates = None,
 ) -> None:
     """Retire du serveur ce qui a été envoyé, d'après les reçus, si personne n'y a touché."""
     from pipeline import terminal
-    from pipeline.reimport.client import Target
     from pipeline.reimport.withdrawing import unsend as withdraw
 
-    access = _authentication(user, password, token, client_id, token_url, key, key_id)
-    target = Target(to, access, None if certificates is None else str(certificates))
-    receipts = withdraw(out, target, batch=batch)
+    access = _access(user, password, token, client_id, key, key_id, scope)
+    target = _target(to, certificates, access, token_url)
+    receipts = withdraw(out, target, batch=batch, on_wait=terminal.waiting)
+    if not receipts:
+        typer.echo("Rien de ce dossier ne se trouve à cette adresse.")
+        return
     terminal.print_receipts(receipts)
     if any(receipt.delivery.value != "withdrawn" for receipt in receipts):
         raise typer.Exit(ReimportError.exit_status)
@@ -452,14 +488,14 @@ def export(
         raise typer.Exit(BundleError.exit_status)
 
 
-def _authentication(
+def _access(
     user: str | None,
     password: str | None,
     token: str | None,
     client_id: str | None,
-    token_url: str | None,
     key: Path | None,
     key_id: str | None,
+    scope: str,
 ) -> Authentication | None:
     """One way of authentication, or none; a half-given one is an error."""
     from pipeline.reimport.authentication import BackendServices, Basic, Bearer
@@ -467,9 +503,9 @@ def _authentication(
     if sum(value is not None for value in (user, token, client_id)) > 1:
         raise UsageError("Choisissez une seule authentification.")
     if client_id is not None:
-        if token_url is None or key is None or key_id is None:
-            raise UsageError("Donnez --token-url, --key et --key-id avec --client-id.")
-        return BackendServices(client_id, token_url, _read_text(str(key)), key_id)
+        if key is None or key_id is None:
+            raise UsageError("Donnez --key et --key-id avec --client-id.")
+        return BackendServices(client_id, "", _read_text(str(key)), key_id, scope)
     if token is not None:
         return Bearer(token)
     if user is not None:
@@ -477,6 +513,22 @@ def _authentication(
             raise UsageError("Donnez le mot de passe (REPRISE_TARGET_PASSWORD) avec --user.")
         return Basic(user, password)
     return None
+
+
+def _target(
+    to: str, certificates: Path | None, access: Authentication | None, token_url: str | None
+) -> Target:
+    """The server, with where to ask for tokens there when `access` needs one."""
+    from pipeline.reimport.authentication import BackendServices
+    from pipeline.reimport.client import Client, Target
+
+    trusted = None if certificates is None else str(certificates)
+    if isinstance(access, BackendServices):
+        if token_url is None:
+            with Client(Target(to, None, trusted)) as client:
+                token_url = client.token_url()
+        access = replace(access, token_url=token_url)
+    return Target(to, access, trusted)
 
 
 def _write_json(target: str, content: object) -> None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -595,3 +595,12 @@ class Decision(Frozen):
     who: str
     when: dt.datetime
     why: str = ""
+
+    @field_serializer("old", "new", when_used="json")
+    def _as_numbers(self, value: object) -> object:
+        """FHIR JSON has numbers where memory has `Decimal`, which pydantic would write as text."""
+        if isinstance(value, dict):
+            return {name: self._as_numbers(part) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._as_numbers(part) for part in value]
+        return float(value) if isinstance(value, Decimal) else value

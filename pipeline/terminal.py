@@ -28,10 +28,15 @@ from pipeline.model import State
 if TYPE_CHECKING:
     from pipeline import batch
     from pipeline.doctor import Check
+    from pipeline.errors import RepriseError
     from pipeline.reimport.assignment import Assignment
-    from pipeline.reimport.receipts import Receipt
+    from pipeline.reimport.matching import Traits
+    from pipeline.reimport.receipts import Delivery, Effect, Receipt
+    from pipeline.reimport.reconciliation import Reconciliation
     from pipeline.reimport.sending import Outcome
     from pipeline.reporting.summary import Summary
+
+    Waiting = Callable[[RepriseError, float], None]
 
 # A log file gets a line now and then instead of a bar.
 SECONDS_BETWEEN_LINES = 15.0
@@ -170,66 +175,176 @@ def print_summary(summary: Summary) -> None:
     )
 
 
-DELIVERIES = {
-    "sent": "envoyé",
-    "held": "retenu : il faut quelqu'un",
-    "waiting": "à réessayer",
-    "refused": "refusé",
-    "withdrawn": "retiré",
-}
-EFFECTS = {
-    "create": "à créer ou créé",
-    "update": "mis à jour",
-    "same": "déjà là",
-    "found": "retrouvé",
-    "kept": "gardé tel que modifié",
-    "deleted": "retiré",
-    "conflict": "modifié depuis",
-}
+# Waits that are not worth a line.
+SHORT_WAIT = 1.0
+
+
+@contextmanager
+def delivery(total: int) -> Iterator[tuple[Callable[[object], None], Waiting]]:
+    """Listeners for a send of `total` documents: one for receipts, one for waits."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("Envoi"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("documents"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda _: bar.advance(task), waiting
+
+
+def waiting(problem: RepriseError, seconds: float) -> None:
+    """Say why nothing happens for a while."""
+    if seconds >= SHORT_WAIT:
+        console.print(f"{problem.sentence} Nouvel essai dans {seconds:.0f} s.", style="yellow")
 
 
 def print_delivery(outcome: Outcome) -> None:
-    """What a send did, or would do, document by document, and the count at the end."""
-    print_receipts(outcome.receipts)
-    if outcome.questions:
-        print_questions(outcome.questions)
+    """What a send did, or would do, patient by patient, and the count at the end."""
+    whose = _patients(outcome)
+    table = _documents("Patient", dry_run=outcome.dry_run)
+    shown = ""
+    for receipt in sorted(outcome.receipts, key=lambda one: (whose[one.document], one.document)):
+        patient = whose[receipt.document]
+        if shown and patient != shown:
+            table.add_section()
+        first = "" if patient == shown else patient
+        table.add_row(_plain(first), *_document(receipt, dry_run=outcome.dry_run))
+        shown = patient
+    console.print(table)
+    counts = Counter(_state(receipt, outcome.dry_run) for receipt in outcome.receipts)
+    said = ", ".join(f"{state} : {count}" for state, count in counts.items())
+    if outcome.dry_run:
+        console.print(f"Essai, rien n'a été écrit. Documents {said}.")
+    else:
+        console.print(f"Lot {outcome.batch}. Documents {said}.")
     if (count := outcome.reconciliation) is not None:
-        verdict = "tout y est, une seule fois" if count.complete else count.sentence or "incomplet"
-        console.print(f"Relecture : {count.found}/{count.expected} ressources ; {verdict}.")
-    console.print(f"Lot {outcome.batch}{' (essai, rien d’écrit)' if outcome.dry_run else ''}.")
+        console.print(_verdict(count))
+    if outcome.questions:
+        clear = sum(one.proposal.clear is not None for one in outcome.questions)
+        console.print(
+            f"{len(outcome.questions)} documents attendent qu'on désigne leur patient : voyez "
+            f"« reprise assign ». Pour {clear}, un seul patient correspond sans réserve "
+            "(--accept-clear l'accepte)."
+        )
+
+
+def _verdict(count: Reconciliation) -> str:
+    if not count.checked:
+        return f"Relecture impossible. {count.sentence}"
+    said = f"Relecture : {count.expected} ressources attendues, {count.found} trouvées"
+    return f"{said}, chacune une seule fois." if count.complete else f"{said} : voyez le détail."
+
+
+def _patients(outcome: Outcome) -> dict[str, str]:
+    """What to call the patient of each document; new ones are numbered."""
+    new: dict[str, str] = {}
+    named = {}
+    for receipt in outcome.receipts:
+        named[receipt.document] = receipt.patient or "?"
+    for one in outcome.assignments:
+        if one.decision is None:
+            named[one.document] = "à désigner"
+        elif named[one.document] == "?":
+            first = one.decision.first
+            new.setdefault(first or "", f"nouveau n° {len(new) + 1}")
+            named[one.document] = one.decision.reference or new[first or ""]
+    return named
 
 
 def print_receipts(receipts: Sequence[Receipt]) -> None:
-    """A line a document: where it stands and what became of its resources."""
-    table = Table(title="Documents", title_justify="left")
-    table.add_column("Document")
-    table.add_column("Suite")
-    table.add_column("Ressources")
-    table.add_column("Pourquoi", overflow="fold")
+    """A line a document: where it stands after `unsend`."""
+    table = _documents()
     for receipt in receipts:
-        effects = Counter(EFFECTS[sent.effect.value] for sent in receipt.resources)
-        table.add_row(
-            receipt.document,
-            DELIVERIES[receipt.delivery.value],
-            ", ".join(f"{count} {effect}" for effect, count in effects.items()),
-            receipt.sentence,
-        )
+        table.add_row(*_document(receipt))
     console.print(table)
 
 
-def print_questions(questions: Sequence[Assignment]) -> None:
-    """Documents whose patient a person must name, with those it may be and why."""
-    table = Table(title="Patients à désigner", title_justify="left")
-    table.add_column("Document")
-    table.add_column("Ce qu'on sait", overflow="fold")
+def _documents(*before: str, dry_run: bool = False) -> Table:
+    table = Table(title="Ce qui serait fait" if dry_run else "Documents", title_justify="left")
+    for name in before:
+        table.add_column(name, overflow="fold")
+    table.add_column("Document", overflow="fold", min_width=36)
+    table.add_column("Suite")
+    table.add_column("Ressources", overflow="fold")
+    table.add_column("À faire", overflow="fold")
+    return table
+
+
+def _words(dry_run: bool) -> tuple[Mapping[Delivery, str], Mapping[Effect, str]]:
+    """How to say where documents stand and what becomes of resources, or would."""
+    from pipeline.reimport.receipts import DELIVERY_NAMES, EFFECT_NAMES, Delivery, Effect
+
+    if not dry_run:
+        return DELIVERY_NAMES, EFFECT_NAMES
+    planned = {
+        Effect.CREATE: "à créer",
+        Effect.UPDATE: "à mettre à jour",
+        Effect.REMOVED: "à retirer",
+    }
+    return {**DELIVERY_NAMES, Delivery.SENT: "à envoyer"}, {**EFFECT_NAMES, **planned}
+
+
+def _state(receipt: Receipt, dry_run: bool) -> str:
+    states, _ = _words(dry_run)
+    writes = {"create", "update", "removed"}
+    idle = receipt.delivery == "sent" and not any(s.effect in writes for s in receipt.resources)
+    return "rien à faire" if dry_run and idle else states[receipt.delivery]
+
+
+def _document(receipt: Receipt, *, dry_run: bool = False) -> tuple[Text, str, str, Text]:
+    _, names = _words(dry_run)
+    effects = Counter(names[sent.effect] for sent in receipt.resources)
+    conflicts = [s.reference for s in receipt.resources if s.effect == "conflict"]
+    return (
+        _plain(f"{receipt.title}\n{receipt.document}".strip()),
+        _state(receipt, dry_run),
+        ", ".join(f"{count} {effect}" for effect, count in effects.items()),
+        _plain("\n".join([receipt.sentence, *conflicts]).strip()),
+    )
+
+
+def print_questions(questions: Sequence[Assignment], titles: Mapping[str, str]) -> None:
+    """Documents whose patient a person must name, with those it may be and why.
+
+    The one place where identities are shown: there is no choosing between people without them.
+    """
+    table = Table(title="Patients à désigner", title_justify="left", show_lines=True)
+    table.add_column("Document", overflow="fold", min_width=36)
+    table.add_column("Le papier dit", overflow="fold")
     table.add_column("Patients possibles", overflow="fold")
     for question in questions:
-        candidates = "\n".join(
-            f"{c.patient.reference} ({c.probability:.0%}) : {', '.join((*c.reasons, *c.against))}"
-            for c in question.proposal.candidates
+        proposal = question.proposal
+        lines = [proposal.sentence or "Un seul patient correspond :"]
+        for one in proposal.candidates:
+            lines.append(
+                f"{one.patient.reference} ({one.probability:.0%}) {_identity(one.patient.traits)}"
+            )
+            lines.append(f"  {', '.join((*one.reasons, *one.against))}")
+        title = titles.get(question.document, "")
+        table.add_row(
+            _plain(f"{title}\n{question.document}".strip()),
+            _plain(_identity(question.traits)),
+            _plain("\n".join(lines)),
         )
-        table.add_row(question.document, question.proposal.sentence, _plain(candidates))
     console.print(table)
+
+
+def _identity(traits: Traits) -> str:
+    """A patient's name, birth date and sex as people say them."""
+    names = [*traits.used_families[:1], *(f"(né·e {one})" for one in traits.birth_families)]
+    if not traits.used_families:
+        names = list(traits.birth_families[:1])
+    said = " ".join([*traits.given, *names]) or "nom inconnu"
+    if traits.birth_date is not None:
+        said += f", {traits.birth_date:%d/%m/%Y}"
+    if traits.sex is not None:
+        said += {"female": ", F", "male": ", H"}.get(traits.sex.value, "")
+    return said
 
 
 def print_checks(checks: Sequence[Check]) -> None:

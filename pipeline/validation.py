@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,15 @@ def validate_all_sure(out: Path, who: str) -> list[Outcome]:
         ledger.close()
 
 
+def waiting(out: Path) -> list[str]:
+    """Ids of the drafts that nobody has validated yet."""
+    ledger = _open(out)
+    try:
+        return [row.id for row in ledger.documents() if row.state is DocumentState.DRAFT]
+    finally:
+        ledger.close()
+
+
 def _validate(
     ledger: Ledger, out: Path, document: str, taken: Sequence[Decision], who: str
 ) -> Outcome:
@@ -91,9 +101,9 @@ def _validate(
         bundle = validate(_draft(out, document), taken, who, dt.datetime.now(dt.UTC))
     except RepriseError as error:
         return Outcome(document, error)
-    text = dumps(bundle, indent=1) + "\n"
-    write_atomically(validated_path(out, document), text.encode())
-    ledger.document_validated(document, taken)
+    data = (dumps(bundle, indent=1) + "\n").encode()
+    write_atomically(validated_path(out, document), data)
+    ledger.document_validated(document, taken, who, hashlib.sha256(data).hexdigest())
     return Outcome(document)
 
 

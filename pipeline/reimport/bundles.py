@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pipeline.errors import UsageError
 from pipeline.fhir import systems
 from pipeline.fhir.serialising import dumps, loads
 from pipeline.reimport.errors import NotValidated
@@ -50,6 +51,23 @@ def load(path: Path) -> Json:
     if systems.VALIDATED_BUNDLE not in bundle.get("meta", {}).get("profile", ()):
         raise NotValidated
     return bundle
+
+
+def validated(out: Path) -> dict[str, Path]:
+    """Files of the validated documents, by document id. Raises `UsageError` for none."""
+    paths = {path.stem: path for path in sorted((out / "validated").glob("*.json"))}
+    if not paths:
+        raise UsageError(f"Aucun document validé dans {out} : lancez d'abord « reprise validate ».")
+    return paths
+
+
+def title_of(bundle: Json) -> str:
+    """What people call the document: its kind and day, nothing of the patient."""
+    for entry in bundle.get("entry", ()):
+        resource = entry.get("resource", {})
+        if resource.get("resourceType") == "Composition":
+            return str(resource.get("title", "")).partition(" (")[0]
+    return ""
 
 
 def patient_of(bundle: Json) -> Json:

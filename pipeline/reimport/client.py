@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from pipeline.errors import UsageError
 from pipeline.fhir.serialising import dumps, loads
 from pipeline.reimport.authentication import Authentication, BackendServices, http_auth
 from pipeline.reimport.errors import (
@@ -95,11 +96,15 @@ class Answer:
 
 @dataclass
 class Client:
-    """An open connection to `target`; use as a context manager. Safe to share among threads."""
+    """An open connection to `target`; use as a context manager. Safe to share among threads.
+
+    `on_wait` hears of each wait for the server: the problem, and for how many seconds.
+    """
 
     target: Target
     patience: Patience = field(default_factory=Patience)
     transport: httpx.BaseTransport | None = None
+    on_wait: Callable[[ServerProblem, float], None] | None = None
     pause: Callable[[float], None] = time.sleep
     draw: random.Random = field(default_factory=random.Random)
 
@@ -109,7 +114,12 @@ class Client:
             _check_address(self.target.authentication.token_url)
         verify: ssl.SSLContext | bool = True
         if self.target.certificates is not None:
-            verify = ssl.create_default_context(cafile=self.target.certificates)
+            try:
+                verify = ssl.create_default_context(cafile=self.target.certificates)
+            except OSError as unusable:
+                raise UsageError(
+                    "Le fichier des autorités de confiance est illisible : donnez du PEM."
+                ) from unusable
         self._http = httpx.Client(
             auth=http_auth(self.target.authentication),
             timeout=httpx.Timeout(self.target.answer_seconds, connect=self.target.connect_seconds),
@@ -178,7 +188,10 @@ class Client:
 
     def wait(self, tried: int, problem: ServerProblem) -> None:
         """Pause before another try; raises `problem` when patience has ended."""
-        self.pause(self.patience.wait(tried, problem, self.draw))
+        seconds = self.patience.wait(tried, problem, self.draw)
+        if self.on_wait is not None:
+            self.on_wait(problem, seconds)
+        self.pause(seconds)
 
     def token_url(self) -> str:
         """Where the server says that access tokens are given (SMART configuration)."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,7 +29,11 @@ ACTORS: Final = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organ
 
 
 class Effect(StrEnum):
-    """What became of one resource on the server, or would in a dry run."""
+    """What became of one resource on the server, or would in a dry run.
+
+    DELETED: someone removed it from the record. REMOVED: we did, since the document no longer
+    says it.
+    """
 
     CREATE = "create"
     UPDATE = "update"
@@ -37,6 +42,7 @@ class Effect(StrEnum):
     KEPT = "kept"
     DELETED = "deleted"
     CONFLICT = "conflict"
+    REMOVED = "removed"
 
 
 class Delivery(StrEnum):
@@ -47,6 +53,30 @@ class Delivery(StrEnum):
     WAITING = "waiting"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+
+
+# What people read.
+DELIVERY_NAMES: Final = MappingProxyType(
+    {
+        Delivery.SENT: "envoyé",
+        Delivery.HELD: "à voir",
+        Delivery.WAITING: "à renvoyer",
+        Delivery.REFUSED: "refusé",
+        Delivery.WITHDRAWN: "retiré du serveur",
+    }
+)
+EFFECT_NAMES: Final = MappingProxyType(
+    {
+        Effect.CREATE: "créées",
+        Effect.UPDATE: "mises à jour",
+        Effect.REMOVED: "retirées",
+        Effect.SAME: "déjà là",
+        Effect.FOUND: "déjà connues",
+        Effect.KEPT: "modifiées depuis, laissées",
+        Effect.DELETED: "supprimées depuis, laissées",
+        Effect.CONFLICT: "en conflit",
+    }
+)
 
 
 class Sent(Frozen):
@@ -67,12 +97,14 @@ class Sent(Frozen):
 class Receipt(Frozen):
     """What one target answered for one document.
 
-    `sentence` is French and says what a person has to do, empty when all is well; `answer` holds
-    the server's own words. `batch` names the run that last changed something; `bundle` is the
-    hash of the validated file as it last passed our own checks.
+    `title` says in French what kind of paper it is and of which day. `sentence` is French and says
+    what a person has to do, empty when all is well; `answer` holds the server's own words. `batch`
+    names the run that last changed something; `bundle` is the hash of the validated file as it
+    last passed our own checks.
     """
 
     document: str
+    title: str = ""
     target: str
     delivery: Delivery
     batch: str

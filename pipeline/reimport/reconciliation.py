@@ -17,17 +17,29 @@ from jinja2 import Environment, PackageLoader
 from pipeline.model import Frozen
 from pipeline.reimport.client import Client
 from pipeline.reimport.errors import ServerProblem
-from pipeline.reimport.receipts import Delivery, Effect, Receipt
+from pipeline.reimport.receipts import (
+    DELIVERY_NAMES,
+    EFFECT_NAMES,
+    Delivery,
+    Effect,
+    Receipt,
+)
 from pipeline.store.files import write_atomically
 
 # Identifiers in one search.
 ASKED_AT_ONCE: Final = 25
+# What nobody expects on the server any more.
+GONE: Final = frozenset({Effect.DELETED, Effect.REMOVED})
 
 
 class Line(Frozen):
-    """One document against the server: resources expected, found again, missing (references)."""
+    """One document against the server: resources expected, found again, missing (references).
+
+    `effects` counts what became of its resources in the last run.
+    """
 
     document: str
+    title: str = ""
     delivery: Delivery
     patient: str | None
     expected: int
@@ -35,6 +47,8 @@ class Line(Frozen):
     missing: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    effects: Mapping[str, int] = {}
     sentence: str = ""
 
 
@@ -52,6 +66,7 @@ class Reconciliation(Frozen):
     """
 
     target: str
+    batch: str = ""
     when: dt.datetime
     checked: bool
     complete: bool
@@ -64,7 +79,11 @@ class Reconciliation(Frozen):
 
 
 def reconcile(
-    client: Client, receipts: Sequence[Receipt], searches: Mapping[str, str], when: dt.datetime
+    client: Client,
+    batch: str,
+    receipts: Sequence[Receipt],
+    searches: Mapping[str, str],
+    when: dt.datetime,
 ) -> Reconciliation:
     """Read back every resource of the `receipts` and count those there.
 
@@ -78,7 +97,7 @@ def reconcile(
             sent.reference
             for receipt in receipts
             for sent in receipt.resources
-            if receipt.delivery is Delivery.SENT and sent.effect is not Effect.DELETED
+            if receipt.delivery is Delivery.SENT and sent.effect not in GONE
         )
         doubles = _doubles(client, searches)
     except ServerProblem as problem:
@@ -88,6 +107,7 @@ def reconcile(
     sent = [line for line in lines if line.delivery is Delivery.SENT]
     return Reconciliation(
         target=client.target.base_url,
+        batch=batch,
         when=when,
         checked=checked,
         complete=checked and not doubles and all(not line.missing for line in sent),
@@ -105,7 +125,11 @@ def write_report(folder: Path, reconciliation: Reconciliation) -> Path:
     text = reconciliation.model_dump_json(indent=1)
     write_atomically(folder / "reconciliation.json", text.encode())
     page = _TEMPLATE.render(
-        r=reconciliation, names=_NAMES, rows=sorted(reconciliation.lines, key=_urgency)
+        r=reconciliation,
+        names=DELIVERY_NAMES,
+        effects=EFFECT_NAMES,
+        waiting=sum(line.delivery is not Delivery.SENT for line in reconciliation.lines),
+        rows=sorted(reconciliation.lines, key=_urgency),
     )
     path = folder / "reconciliation.html"
     write_atomically(path, page.encode())
@@ -131,11 +155,12 @@ def _doubles(client: Client, searches: Mapping[str, str]) -> list[Double]:
 
 
 def _line(receipt: Receipt, missing: set[str], checked: bool) -> Line:
-    expected = [sent for sent in receipt.resources if sent.effect is not Effect.DELETED]
+    expected = [sent for sent in receipt.resources if sent.effect not in GONE]
     sent_out = receipt.delivery is Delivery.SENT
     lost = tuple(sent.reference for sent in expected if sent_out and sent.reference in missing)
     return Line(
         document=receipt.document,
+        title=receipt.title,
         delivery=receipt.delivery,
         patient=receipt.patient,
         expected=len(expected),
@@ -143,6 +168,8 @@ def _line(receipt: Receipt, missing: set[str], checked: bool) -> Line:
         missing=lost,
         kept=_with(receipt, Effect.KEPT),
         deleted=_with(receipt, Effect.DELETED),
+        conflicts=_with(receipt, Effect.CONFLICT),
+        effects=dict(Counter(sent.effect.value for sent in receipt.resources)),
         sentence=receipt.sentence,
     )
 
@@ -155,14 +182,6 @@ def _urgency(line: Line) -> tuple[int, str]:
     order = (Delivery.REFUSED, Delivery.HELD, Delivery.WAITING, Delivery.WITHDRAWN, Delivery.SENT)
     return (-1 if line.missing else order.index(line.delivery), line.document)
 
-
-_NAMES: Final = {
-    "sent": "envoyé",
-    "held": "à vérifier",
-    "waiting": "à renvoyer",
-    "refused": "refusé",
-    "withdrawn": "retiré",
-}
 
 _TEMPLATE: Final = Environment(
     loader=PackageLoader("pipeline.reimport", "."),

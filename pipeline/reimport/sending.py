@@ -10,10 +10,12 @@ the server is, not where its memory is. Writes of one patient are made one after
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -21,10 +23,19 @@ from typing import Any, Final
 
 import httpx
 
+from pipeline.errors import UsageError
 from pipeline.fhir import systems
 from pipeline.fhir.checking import problems
 from pipeline.model import Frozen
-from pipeline.reimport.assignment import Assignment, Decision, Policy, assign, recall, remember
+from pipeline.reimport.assignment import (
+    Assignment,
+    Decision,
+    Policy,
+    assign,
+    decide,
+    recall,
+    remember,
+)
 from pipeline.reimport.bundles import (
     Entry,
     digest,
@@ -37,6 +48,8 @@ from pipeline.reimport.bundles import (
     patient_of,
     placed,
     references_in,
+    title_of,
+    validated,
 )
 from pipeline.reimport.client import (
     Answer,
@@ -77,6 +90,7 @@ from pipeline.reimport.receipts import (
 )
 from pipeline.reimport.reconciliation import Reconciliation, reconcile, write_report
 from pipeline.reimport.roster import kept_roster, search_roster
+from pipeline.reimport.withdrawing import delete_unedited
 
 Json = dict[str, Any]
 
@@ -89,13 +103,20 @@ _EVERYWHERE: Final = (AccessDenied, NotAFhirServer, UntrustedServer)
 
 
 class Outcome(Frozen):
-    """What a send did, or would do (`dry_run`): a receipt for each document, and the count."""
+    """What a send did, or would do (`dry_run`): a receipt for each document, and the count.
+
+    `assignments` say whose each document is; those without a decision are `questions`.
+    """
 
     batch: str
     dry_run: bool
     receipts: tuple[Receipt, ...]
-    questions: tuple[Assignment, ...]
+    assignments: tuple[Assignment, ...]
     reconciliation: Reconciliation | None
+
+    @property
+    def questions(self) -> tuple[Assignment, ...]:
+        return tuple(a for a in self.assignments if a.decision is None)
 
 
 @dataclass
@@ -129,6 +150,7 @@ class _Progress:
     """
 
     patient: str | None = None
+    title: str = ""
     bundle: str = ""
     withdrawn: bool = False
     done: dict[str, Sent] = field(default_factory=dict)
@@ -145,21 +167,24 @@ def send(
     patience: Patience | None = None,
     transport: httpx.BaseTransport | None = None,
     on_receipt: Callable[[Receipt], None] | None = None,
+    on_wait: Callable[[ServerProblem, float], None] | None = None,
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> Outcome:
     """Send every bundle in `OUT/validated` to `target` and read back what it holds.
 
     Documents whose patient nobody has decided on, that were edited since, or that the server
     refuses are held with one French sentence; the others go on. Run again to resume. A dry run
-    reads the server and writes nothing, there or here. Raises `AlreadySending`, `InsecureTarget`,
-    and the `ServerProblem` of a target that cannot be reached at all.
+    reads the server and writes nothing, there or here. `on_receipt` hears of each document as it
+    is done, `on_wait` of each wait for the server. Raises `UsageError` when nothing was validated,
+    `AlreadySending`, `InsecureTarget`, and the `ServerProblem` of a target that cannot be reached
+    at all.
     """
     folder = receipts_folder(out, target.base_url)
-    bundles = {path.stem: path for path in sorted((out / "validated").glob("*.json"))}
+    bundles = validated(out)
     batch = f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     with (
         sole_sender(folder),
-        Client(target, patience or Patience(), transport) as client,
+        Client(target, patience or Patience(), transport, on_wait) as client,
     ):
         decisions = recall(folder)
         papers = _papers(bundles)
@@ -200,15 +225,14 @@ def send(
         receipts = tuple(sorted(receipts, key=lambda receipt: receipt.document))
         reconciliation = None
         if not dry_run:
-            reconciliation = reconcile(client, receipts, _conditions(run), now())
+            reconciliation = reconcile(client, batch, receipts, _conditions(run), now())
             write_report(folder, reconciliation)
             receipts = _without_missing(folder, receipts, reconciliation)
-    questions = tuple(a for a in assignments if a.decision is None)
     return Outcome(
         batch=batch,
         dry_run=dry_run,
         receipts=receipts,
-        questions=questions,
+        assignments=assignments,
         reconciliation=reconciliation,
     )
 
@@ -248,9 +272,51 @@ def questions(
 ) -> tuple[Assignment, ...]:
     """Every validated document with its patient as decided or proposed; nothing is written."""
     folder = receipts_folder(out, target.base_url)
-    bundles = {path.stem: path for path in sorted((out / "validated").glob("*.json"))}
+    bundles = validated(out)
     with Client(target, transport=transport) as client:
         return _assignments(client, out, _papers(bundles), recall(folder), policy, now())
+
+
+def choose(
+    out: Path,
+    target: Target,
+    document: str,
+    reference: str | None,
+    who: str,
+    *,
+    transport: httpx.BaseTransport | None = None,
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+) -> tuple[str, ...]:
+    """Record that `document` is of the patient at `reference`, or of a new one when that is None.
+
+    Returns the documents that this decides on: all those of the same identity. Raises `UsageError`
+    for a document or a reference that is none, `PatientUndecided` when the server has no such
+    patient.
+    """
+    if reference is not None and _PATIENT.fullmatch(reference) is None:
+        raise UsageError("Un patient se désigne par « Patient/… », ou par « nouveau ».")
+    assignments = questions(out, target, Policy(who=who), transport=transport, now=now)
+    chosen = next((a for a in assignments if a.document == document), None)
+    if chosen is None:
+        raise UsageError(f"Aucun document validé ne porte l'identifiant {document}.")
+    if reference is not None:
+        with Client(target, transport=transport) as client:
+            _existing_patient(client, reference)
+    decide(receipts_folder(out, target.base_url), chosen, reference, who, now())
+    return tuple(a.document for a in assignments if a.key == chosen.key)
+
+
+def titles(out: Path) -> dict[str, str]:
+    """What people call each validated document, by its id: kind and day."""
+    said = {}
+    for document, path in validated(out).items():
+        with suppress(NotValidated):
+            said[document] = title_of(load(path))
+    return said
+
+
+# A patient of the server, or the search that finds one (as an imported list gives it).
+_PATIENT: Final = re.compile(r"Patient/[A-Za-z0-9.-]{1,64}|Patient\?identifier=\S+")
 
 
 @dataclass(frozen=True)
@@ -311,12 +377,13 @@ def _deliver(run: _Run, document: str, assignment: Assignment | None) -> Receipt
     progress = _Progress()
     if before is not None:
         withdrawn = before.delivery is Delivery.WITHDRAWN
-        progress = _Progress(before.patient, before.bundle, withdrawn)
+        progress = _Progress(before.patient, before.title, before.bundle, withdrawn)
     problem: ServerProblem | None = None
     try:
         if run.stop.is_set():
             raise run.reason or ServerSilent()
         bundle = load(run.bundles[document])
+        progress.title = title_of(bundle)
         if assignment is None:
             raise NotValidated
         _check_sound(bundle, progress)
@@ -348,7 +415,9 @@ def _receipt(
             Action.ASK: Delivery.HELD,
             Action.REFUSE: Delivery.REFUSED,
         }[problem.action]
-    changed = {Effect.CREATE, Effect.UPDATE} & {sent.effect for sent in progress.done.values()}
+    changed = {Effect.CREATE, Effect.UPDATE, Effect.REMOVED} & {
+        sent.effect for sent in progress.done.values()
+    }
     unchanged = (
         before is not None
         and not changed
@@ -357,6 +426,7 @@ def _receipt(
     )
     return Receipt(
         document=document,
+        title=progress.title,
         target=run.client.target.base_url,
         delivery=delivery,
         batch=before.batch if before is not None and not changed else run.batch,
@@ -414,6 +484,7 @@ def _deliver_entries(
             places[entry.full_url] = sent.reference
     left = [plain[url] for url in plain if url not in needed]
     _write(run, left, places, earlier, progress)
+    _take_out(run, {entry.full_url for entry in entries}, earlier, progress)
 
 
 def _earlier(before: Receipt | None) -> dict[str, Sent]:
@@ -445,7 +516,7 @@ def _resolve_patient(
         known = run.patients.get(key)
     if known is None:
         if decision.reference is not None:
-            known = (_existing_patient(run, decision.reference), None)
+            known = (_existing_patient(run.client, decision.reference), None)
         else:
             known = _new_patient(run, decision, entries, assignment)
         with run.lock:
@@ -454,13 +525,14 @@ def _resolve_patient(
     return reference, made if decision.first == assignment.document else None
 
 
-def _existing_patient(run: _Run, reference: str) -> str:
+def _existing_patient(client: Client, reference: str) -> str:
+    """Where the server keeps a patient who was decided on. Raises `PatientUndecided`."""
     if "?" in reference:
-        found = _find(run.client, reference)
+        found = _find(client, reference)
         if found is None:
             raise PatientUndecided("Le patient choisi n'existe pas sur le serveur : à vérifier.")
         return found
-    answer = run.client.read_many([reference], "id,active,link")[reference]
+    answer = client.read_many([reference], "id,active,link")[reference]
     if isinstance(answer, int):
         raise PatientUndecided("Le patient choisi n'existe plus sur le serveur : à vérifier.")
     return reference
@@ -623,6 +695,38 @@ def _write(
             run.client.wait(tried, problem)
 
 
+def _take_out(run: _Run, kept: set[str], earlier: Mapping[str, Sent], progress: _Progress) -> None:
+    """Delete what the document said when it was last sent, and no longer says.
+
+    Raises `RecordDiffers` when somebody has edited that since: a person decides.
+    """
+    dropped = [
+        sent
+        for url, sent in earlier.items()
+        if url not in kept
+        and sent.effect is not Effect.REMOVED
+        and sent.reference.partition("/")[0] not in ACTORS
+    ]
+    held = run.client.read_many([sent.reference for sent in dropped], "id,meta")
+    edited = False
+    for sent in dropped:
+        there = held[sent.reference]
+        changed = not isinstance(there, int) and there["meta"].get("versionId") != sent.version
+        edited = edited or changed
+        effect = Effect.CONFLICT if changed else Effect.REMOVED
+        progress.done[sent.full_url] = sent.model_copy(update={"effect": effect})
+    if edited:
+        raise RecordDiffers(
+            "Une donnée retirée à la relecture a été modifiée dans le dossier : décidez-en là-bas."
+        )
+    if dropped and not run.dry_run:
+        try:
+            delete_unedited(run.client, dropped, dict)
+        except ServerProblem:
+            _unwritten(progress.done, (({}, sent) for sent in dropped))
+            raise
+
+
 def _unwritten(done: dict[str, Sent], writes: Iterable[tuple[Json, Sent]]) -> None:
     for _, sent in writes:
         done.pop(sent.full_url, None)
@@ -655,6 +759,9 @@ def _plan(
 def _intend(entry: Entry, ours: Json, theirs: Json | int, before: Sent | None) -> Sent:
     """What to do with one resource, from what we left, what is there and what we have now."""
     now = digest(ours)
+    if before is not None and before.effect is Effect.REMOVED and isinstance(theirs, int):
+        # The tombstone is ours: the document says this again.
+        before, theirs = None, int(httpx.codes.NOT_FOUND)
     unchanged = before is not None and before.digest == now
     version = None if isinstance(theirs, int) else theirs.get("meta", {}).get("versionId")
     if isinstance(theirs, int):

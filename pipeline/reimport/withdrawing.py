@@ -49,6 +49,7 @@ def unsend(
     documents: Collection[str] | None = None,
     patience: Patience | None = None,
     transport: httpx.BaseTransport | None = None,
+    on_wait: Callable[[ServerProblem, float], None] | None = None,
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
 ) -> tuple[Receipt, ...]:
     """Delete from `target` what a batch, or some documents, or (with neither) every send made.
@@ -60,7 +61,7 @@ def unsend(
     folder = receipts_folder(out, target.base_url)
     with (
         sole_sender(folder),
-        Client(target, patience or Patience(), transport) as client,
+        Client(target, patience or Patience(), transport, on_wait) as client,
     ):
         chosen = [
             receipt
@@ -91,7 +92,7 @@ def _withdraw(client: Client, receipt: Receipt, path: Path, when: dt.datetime) -
     documents = [sent for sent in receipt.resources if not _is_actor(sent)]
     problem: ServerProblem | None = None
     try:
-        _delete_all(client, documents, lambda: _written(receipt, path))
+        delete_unedited(client, documents, lambda: _written(receipt, path))
     except ServerProblem as met:
         problem = met
     if problem is None:
@@ -125,13 +126,14 @@ def _written(receipt: Receipt, path: Path) -> dict[str, Json]:
     }
 
 
-def _delete_all(
+def delete_unedited(
     client: Client, resources: Sequence[Sent], written: Callable[[], dict[str, Json]]
 ) -> None:
     """Delete in one transaction what is still there; reads before every try.
 
     A write of ours that arrived late makes another version of the same content: only another
-    content (than `written` gives) is somebody's edit.
+    content (than `written` gives) is somebody's edit. Raises `RecordDiffers` for one, or when the
+    record refers to what would go.
     """
     tried = 0
     while True:

@@ -30,6 +30,7 @@ from pipeline.store.tables import (
     RefusalRow,
     ScanRow,
     ScanState,
+    ValidationRow,
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -240,8 +241,13 @@ class Ledger:
                 row.code = error.code if error else ""
                 row.sentence = error.sentence if error else ""
 
-    def document_validated(self, document_id: str, decisions: Sequence[Decision]) -> None:
-        """Record decisions as events and the document as validated."""
+    def document_validated(
+        self, document_id: str, decisions: Sequence[Decision], who: str, sha256: str
+    ) -> None:
+        """Record decisions and the word of `who` for the whole as events.
+
+        `sha256` is of the validated file.
+        """
         with self._transaction() as session:
             row = session.get_one(DocumentRow, document_id)
             row.state = DocumentState.VALIDATED
@@ -250,6 +256,13 @@ class Ledger:
                 DecisionRow(document_id=document_id, decision=_pack(decision), at=_now())
                 for decision in decisions
             )
+            session.add(ValidationRow(document_id=document_id, who=who, sha256=sha256, at=_now()))
+
+    def validations(self, document_id: str) -> list[ValidationRow]:
+        """Who vouched for the document, in the order they did."""
+        with Session(self._engine) as session:
+            rows = select(ValidationRow).where(ValidationRow.document_id == document_id)
+            return list(session.scalars(rows.order_by(ValidationRow.id)))
 
     def decisions(self, document_id: str) -> list[Decision]:
         with Session(self._engine) as session:

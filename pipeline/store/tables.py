@@ -116,3 +116,15 @@ class DecisionRow(Base):
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)
     decision: Mapped[bytes] = mapped_column(LargeBinary)
     at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
+
+
+class ValidationRow(Base):
+    """A person vouched for a whole document: an event too. `sha256` is of the validated file."""
+
+    __tablename__ = "validation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)
+    who: Mapped[str]
+    sha256: Mapped[str]
+    at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))

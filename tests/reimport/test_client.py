@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import json
 import logging
+import socket
 import ssl
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from pipeline.errors import UsageError
 from pipeline.reimport.client import (
     Client,
     Patience,
@@ -108,6 +120,110 @@ def test_a_certificate_that_nobody_vouches_for() -> None:
 
     with client(fail, []) as open_client, pytest.raises(UntrustedServer):
         open_client.repeat("GET", "Patient/1")
+
+
+def authority(name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """A certificate for `name` that vouches for itself, good for an hour, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(called)
+        .issuer_name(called)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate, key
+
+
+@contextmanager
+def encrypted(folder: Path, name: str) -> Iterator[tuple[int, Path]]:
+    """A FHIR server behind TLS as `name`; yields its port and the authority's file."""
+    certificate, key = authority(name)
+    trusted, private = folder / f"{name}.pem", folder / f"{name}.key"
+    trusted.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(PATIENT).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/fhir+json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(trusted, private)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1], trusted
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_certificates_are_verified(tmp_path: Path) -> None:
+    with encrypted(tmp_path, "localhost") as (port, trusted):
+        url = f"https://localhost:{port}/fhir"
+        with Client(Target(url)) as open_client, pytest.raises(UntrustedServer):
+            open_client.repeat("GET", "Patient/1")
+        with Client(Target(url, certificates=str(trusted))) as open_client:
+            assert open_client.once("GET", "Patient/1").resource == PATIENT
+    with encrypted(tmp_path, "dossier.example") as (port, trusted):
+        target = Target(f"https://localhost:{port}/fhir", certificates=str(trusted))
+        with Client(target) as open_client, pytest.raises(UntrustedServer):
+            open_client.repeat("GET", "Patient/1")
+
+
+@pytest.mark.parametrize("certificates", ["missing.pem", "empty.pem"])
+def test_authorities_that_are_none(tmp_path: Path, certificates: str) -> None:
+    (tmp_path / "empty.pem").write_text("no certificate", encoding="utf-8")
+    with pytest.raises(UsageError):
+        Client(Target(URL, certificates=str(tmp_path / certificates)))
+
+
+def test_a_server_that_never_answers_is_left_after_a_while() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/fhir"
+        start = time.monotonic()
+        with (
+            Client(Target(url, answer_seconds=0.2), Patience(tries=2, first=0.01)) as open_client,
+            pytest.raises(ServerSilent),
+        ):
+            open_client.repeat("GET", "Patient/1")
+        assert time.monotonic() - start < 5
+
+
+def test_a_wait_is_told() -> None:
+    told: list[tuple[str, float]] = []
+    waits: list[float] = []
+    answers = iter([httpx.Response(429, headers={"Retry-After": "12"}), httpx.Response(200)])
+    open_client = client(lambda _: next(answers), waits)
+    open_client.on_wait = lambda problem, seconds: told.append((problem.code, seconds))
+    with open_client:
+        open_client.repeat("GET", "Patient/1")
+    assert told == [("serveur-occupe", 12.0)]
+    assert waits == [12.0]
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,24 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import re
+import threading
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from pipeline.errors import UsageError
+from pipeline.fhir.fields import fields
 from pipeline.fhir.serialising import dumps, loads
+from pipeline.fhir.validating import validate
+from pipeline.model import Decision, DecisionAction, DocumentKind
 from pipeline.reimport.assignment import Policy, decide, recall
 from pipeline.reimport.client import Patience, Target
-from pipeline.reimport.errors import AlreadySending, InsecureTarget
+from pipeline.reimport.errors import AlreadySending, InsecureTarget, PatientUndecided
 from pipeline.reimport.matching import known_patient
 from pipeline.reimport.receipts import (
     Delivery,
@@ -24,7 +32,8 @@ from pipeline.reimport.receipts import (
     sole_sender,
 )
 from pipeline.reimport.roster import keep_roster
-from pipeline.reimport.sending import Outcome, send
+from pipeline.reimport.sending import Outcome, choose, questions, send, titles
+from tests.fhir import examples
 from tests.reimport import bundles
 from tests.reimport.chaos import FAULTS, Chaos, proxy
 from tests.reimport.server import FhirServer, outcome
@@ -156,6 +165,137 @@ def test_a_document_validated_again_is_updated(server: FhirServer, tmp_path: Pat
     assert [r for r, n in server.writes.items() if n > 1] == [reference]
 
 
+def revalidated(out: Path) -> tuple[str, str]:
+    """A consultation in `out`, validated; returns its file's text before and after a person took
+    a drug out that was read there by mistake."""
+    draft = examples.draft_of(DocumentKind.CONSULTATION, 3, clean=True)
+    field = next(f for f in fields(draft) if f.path == "medicationCodeableConcept")
+    reject = Decision(
+        action=DecisionAction.REJECT,
+        field=field.name,
+        old=field.value,
+        who=bundles.DOCTOR,
+        when=examples.VALIDATED,
+    )
+    before, after = (
+        dumps(validate(draft, taken, bundles.DOCTOR, examples.VALIDATED))
+        for taken in ((), (reject,))
+    )
+    (out / "validated").mkdir()
+    (out / "validated" / "document.json").write_text(before, encoding="utf-8")
+    return before, after
+
+
+def references_of(text: str) -> set[str]:
+    return set(bundles.put_references([loads(text)]))
+
+
+def test_what_a_document_no_longer_says_leaves_the_record(
+    server: FhirServer, tmp_path: Path
+) -> None:
+    before, after = revalidated(tmp_path)
+    path = tmp_path / "validated" / "document.json"
+    send_to(server, tmp_path)
+    (gone,) = references_of(before) - references_of(after)
+    assert gone.startswith("MedicationRequest/")
+    path.write_text(after, encoding="utf-8")
+    for dry_run in (True, False):
+        (receipt,) = send_to(server, tmp_path, dry_run=dry_run).receipts
+        effects = {s.reference: s.effect for s in receipt.resources}
+        assert receipt.delivery is Delivery.SENT
+        assert effects[gone] is Effect.REMOVED
+        assert (gone in server.held) is dry_run
+    again = send_to(server, tmp_path)
+    assert again.reconciliation is not None
+    assert again.reconciliation.complete
+    assert again.reconciliation.expected == len(loads(after)["entry"])
+    # Said again, it is there again: the tombstone is our own.
+    path.write_text(before, encoding="utf-8")
+    (receipt,) = send_to(server, tmp_path).receipts
+    assert receipt.delivery is Delivery.SENT
+    assert gone in server.held
+
+
+def test_what_a_document_no_longer_says_stays_where_someone_edited_it(
+    server: FhirServer, tmp_path: Path
+) -> None:
+    before, after = revalidated(tmp_path)
+    send_to(server, tmp_path)
+    (gone,) = references_of(before) - references_of(after)
+    server.edit(gone, note=[{"text": "vu avec le patient"}])
+    (tmp_path / "validated" / "document.json").write_text(after, encoding="utf-8")
+    (receipt,) = send_to(server, tmp_path).receipts
+    assert (receipt.delivery, receipt.code) == (Delivery.HELD, "dossier-different")
+    assert [s.reference for s in receipt.resources if s.effect is Effect.CONFLICT] == [gone]
+    assert gone in server.held
+
+
+def test_a_harmful_network_takes_out_what_is_no_longer_said(
+    server: FhirServer, tmp_path: Path
+) -> None:
+    before, after = revalidated(tmp_path)
+    send_to(server, tmp_path)
+    (tmp_path / "validated" / "document.json").write_text(after, encoding="utf-8")
+    with server.serve() as upstream, proxy(upstream, Chaos(5, rate=0.4)) as url:
+        # The same target as far as receipts know.
+        folder = receipts_folder(tmp_path, TARGET.base_url)
+        folder.rename(receipts_folder(tmp_path, url))
+        for _ in range(2):
+            result = send(tmp_path, Target(url), bundles.EVERYONE, patience=bundles.STUBBORN)
+    assert result.reconciliation is not None
+    assert result.reconciliation.complete
+    assert set(server.held) & references_of(before) == references_of(after)
+
+
+def test_papers_of_one_patient_are_written_one_after_the_other(
+    server: FhirServer, tmp_path: Path
+) -> None:
+    bundles.fill(tmp_path, 8)
+    for number in range(8):
+        # Four patients with two papers each.
+        path = tmp_path / "validated" / f"document-{number:04}.json"
+        other = tmp_path / "validated" / f"document-{number % 4:04}.json"
+        bundle, first = loads(path.read_bytes()), loads(other.read_bytes())
+        for name in ("name", "birthDate", "gender"):
+            bundle["entry"][0]["resource"][name] = first["entry"][0]["resource"].get(name)
+        path.write_text(dumps(bundle), encoding="utf-8")
+    inner = server.transport()
+    at_work: Counter[str] = Counter()
+    together: list[int] = []
+    overlaps: list[str] = []
+    lock = threading.Lock()
+
+    def watched(request: httpx.Request) -> httpx.Response:
+        whose = set(re.findall(rb'"Patient/[^"]+"', request.content))
+        if b'"transaction"' not in request.content or len(whose) != 1:
+            return inner.handle_request(request)
+        (patient,) = (one.decode() for one in whose)
+        with lock:
+            at_work[patient] += 1
+            together.append(sum(at_work.values()))
+            if at_work[patient] > 1:
+                overlaps.append(patient)
+        time.sleep(0.05)
+        try:
+            return inner.handle_request(request)
+        finally:
+            with lock:
+                at_work[patient] -= 1
+
+    result = send(
+        tmp_path,
+        TARGET,
+        bundles.EVERYONE,
+        parallel=4,
+        transport=httpx.MockTransport(watched),
+        patience=bundles.STUBBORN,
+    )
+    assert {receipt.delivery for receipt in result.receipts} == {Delivery.SENT}
+    assert server.count("Patient") == 4
+    assert overlaps == []
+    assert max(together) > 1
+
+
 def test_a_change_on_both_sides_goes_to_a_person(server: FhirServer, tmp_path: Path) -> None:
     bundles.fill(tmp_path, 3)
     send_to(server, tmp_path)
@@ -238,6 +378,35 @@ def test_a_decision_is_remembered(server: FhirServer, tmp_path: Path) -> None:
     assert server.count("Patient") == 2
     assert "name" not in server.held["Patient/known"]
     assert all(decision.reference for decision in recall(folder).values())
+
+
+def test_a_person_names_a_patient_who_is_there(server: FhirServer, tmp_path: Path) -> None:
+    bundles.fill(tmp_path, 1)
+    server._put("Patient/known", {"resourceType": "Patient"})
+    more: Any = {"transport": server.transport(), "now": lambda: NOW}
+
+    def name(document: str, reference: str | None) -> tuple[str, ...]:
+        return choose(tmp_path, TARGET, document, reference, bundles.DOCTOR, **more)
+
+    for reference in ("known", "toto", "Patient/", "Patient/a b", "Practitioner/known"):
+        with pytest.raises(UsageError):
+            name("document-0000", reference)
+    with pytest.raises(UsageError):
+        name("document-0009", None)
+    with pytest.raises(PatientUndecided):
+        name("document-0000", "Patient/nobody")
+    assert recall(receipts_folder(tmp_path, TARGET.base_url)) == {}
+    assert name("document-0000", "Patient/known") == ("document-0000",)
+    (asked,) = questions(tmp_path, TARGET, Policy(who=bundles.DOCTOR), **more)
+    assert asked.decision is not None
+    assert asked.decision.reference == "Patient/known"
+    assert titles(tmp_path)["document-0000"].startswith("Ordonnance")
+
+
+def test_nothing_validated_is_nothing_to_send(server: FhirServer, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        send_to(server, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_whom_the_list_does_not_know_the_server_may(server: FhirServer, tmp_path: Path) -> None:
@@ -349,6 +518,7 @@ def test_one_sender_at_a_time(server: FhirServer, tmp_path: Path) -> None:
 
 
 def test_patients_travel_encrypted(tmp_path: Path) -> None:
+    bundles.fill(tmp_path, 1)
     with pytest.raises(InsecureTarget):
         send(tmp_path, Target("http://dossier.example/fhir"), bundles.EVERYONE)
 
@@ -363,3 +533,19 @@ def test_the_report_says_it_in_french(server: FhirServer, tmp_path: Path) -> Non
     assert report["complete"] is True
     assert report["deliveries"] == {"sent": 2}
     assert len(read_receipts(folder)) == 2
+
+
+def test_the_report_says_first_what_is_left_to_do(server: FhirServer, tmp_path: Path) -> None:
+    bundles.fill(tmp_path, 3)
+    send_to(server, tmp_path)
+    reference = changed(tmp_path, "document-0001.json")
+    server.edit(reference, title="Corrigé dans le dossier")
+    send_to(server, tmp_path)
+    folder = receipts_folder(tmp_path, TARGET.base_url)
+    page = (folder / "reconciliation.html").read_text(encoding="utf-8")
+    assert "1 document(s) sur 3 ne sont pas envoyés" in page
+    assert page.index("document-0001") < page.index("document-0000")
+    assert reference in page
+    lines = json.loads((folder / "reconciliation.json").read_bytes())["lines"]
+    assert [line["conflicts"] for line in lines if line["conflicts"]] == [[reference]]
+    assert all(line["title"] for line in lines)

@@ -117,7 +117,7 @@ def test_a_second_split_drops_documents_that_are_no_more_but_no_validated_one(
     ledger.close_scan(SCAN.sha256, {}, ["doc-1", "doc-2", "doc-3"])
     for number in (1, 2, 3):
         ledger.document_done(document(number), extraction(f"doc-{number}"), "v1")
-    ledger.document_validated("doc-3", [])
+    ledger.document_validated("doc-3", [], "Dr Test", "0" * 64)
     dropped = ledger.close_scan(SCAN.sha256, {}, ["doc-1"])
     assert dropped == ["doc-2"]
     assert {row.id for row in ledger.documents()} == {"doc-1", "doc-3"}
@@ -150,6 +150,9 @@ def test_decisions_are_events_in_the_order_they_were_taken(ledger: Ledger) -> No
             [(DecisionAction.CORRECT, "1974-12-26"), (DecisionAction.CONFIRM, None)]
         )
     ]
-    ledger.document_validated("doc-1", decisions)
+    ledger.document_validated("doc-1", decisions, "Dr Test", "0" * 64)
+    ledger.document_validated("doc-1", [], "Dr Autre", "1" * 64)
+    vouched = [(row.who, row.sha256) for row in ledger.validations("doc-1")]
+    assert vouched == [("Dr Test", "0" * 64), ("Dr Autre", "1" * 64)]
     assert ledger.decisions("doc-1") == decisions
     assert ledger.documents()[0].state is DocumentState.VALIDATED

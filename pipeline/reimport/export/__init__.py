@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import RepriseError, UsageError
+from pipeline.errors import RepriseError
 from pipeline.fhir import systems
 from pipeline.fhir.checking import problems
 from pipeline.fhir.serialising import loads
+from pipeline.reimport.bundles import validated
 from pipeline.reimport.errors import NotValidated
 from pipeline.reimport.export.merging import Json
 from pipeline.reimport.export.ndjson import write_ndjson
@@ -43,17 +44,15 @@ def export(out: Path, kind: Kind, target: Path) -> Exported:
     a folder per document with its `IHE_XDM.ZIP`. Raises `UsageError` when nothing was validated
     or `target` holds something already.
     """
-    paths = sorted((out / "validated").glob("*.json"))
-    if not paths:
-        raise UsageError(f"Aucun document validé dans {out} : lancez d'abord « reprise validate ».")
+    paths = validated(out)
     folder = Folder(target)
     bundles: dict[str, Json] = {}
     left_out: list[LeftOut] = []
-    for path in paths:
+    for document, path in paths.items():
         try:
-            bundles[path.stem] = _validated(path)
+            bundles[document] = _validated(path)
         except RepriseError as error:
-            left_out.append(LeftOut(path.stem, error.sentence))
+            left_out.append(LeftOut(document, error.sentence))
     match kind:
         case "ndjson":
             write_ndjson(bundles, folder)

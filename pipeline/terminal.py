@@ -299,11 +299,13 @@ def _state(receipt: Receipt, dry_run: bool) -> str:
 def _document(receipt: Receipt, *, dry_run: bool = False) -> tuple[Text, str, str, Text]:
     _, names = _words(dry_run)
     effects = Counter(names[sent.effect] for sent in receipt.resources)
+    if receipt.delivery == "withdrawn":
+        effects = Counter()
     conflicts = [s.reference for s in receipt.resources if s.effect == "conflict"]
     return (
         _plain(f"{receipt.title}\n{receipt.document}".strip()),
         _state(receipt, dry_run),
-        ", ".join(f"{count} {effect}" for effect, count in effects.items()),
+        ", ".join(f"{effect} : {count}" for effect, count in effects.items()),
         _plain("\n".join([receipt.sentence, *conflicts]).strip()),
     )
 

@@ -8,7 +8,6 @@ others that no validator has offline. `schemas.publish` writes them to `schemas/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from pipeline.fhir import systems
 from pipeline.fhir.elements import Json
@@ -601,45 +600,32 @@ def capability_statement() -> Json:
                 "mode": "server",
                 "security": {"cors": False, "description": "TLS hors de la machine elle-même."},
                 "resource": [
-                    {
-                        "type": "Patient",
-                        "interaction": [{"code": "read"}, {"code": "search-type"}],
-                        "searchParam": _search(
-                            ("identifier", "token"),
-                            ("birthdate", "date"),
-                            ("gender", "token"),
-                            ("family", "string"),
-                            ("given", "string"),
-                        ),
-                    },
-                    *(
-                        {
-                            "type": kind,
-                            "interaction": [
-                                {"code": "read"},
-                                {"code": "create"},
-                                {"code": "search-type"},
-                            ],
-                            "conditionalCreate": True,
-                            "searchParam": _search(("identifier", "token")),
-                        }
-                        for kind in actors
-                    ),
-                    *(
-                        {
-                            "type": kind,
-                            "interaction": [{"code": "read"}, {"code": "update"}],
-                            "versioning": "versioned",
-                            "updateCreate": True,
-                        }
-                        for kind in (*clinical, "Binary")
-                    ),
+                    _served("Patient", ("birthdate", "date"), ("family", "string"), actor=True),
+                    *(_served(kind, actor=True) for kind in actors),
+                    *(_served(kind) for kind in (*clinical, "Binary")),
                 ],
-                "interaction": [{"code": "transaction"}],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "documentation": "Les recherches acceptent _summary=count, _elements et _count.",
             }
         ],
     }
 
 
-def _search(*parameters: tuple[str, str]) -> list[dict[str, Any]]:
-    return [{"name": name, "type": kind} for name, kind in parameters]
+def _served(kind: str, *search: tuple[str, str], actor: bool = False) -> Json:
+    """What is asked of one type: reads and counts, versioned updates, deletes to take back.
+
+    An `actor` may be known to the server already: it is found and created by its identifier.
+    """
+    codes = ["read", "update", "delete", "search-type"]
+    parameters = [("_id", "token"), *search]
+    if actor:
+        codes.insert(1, "create")
+        parameters.insert(1, ("identifier", "token"))
+    return {
+        "type": kind,
+        "interaction": [{"code": code} for code in codes],
+        "versioning": "versioned-update",
+        "updateCreate": True,
+        **({"conditionalCreate": True} if actor else {}),
+        "searchParam": [{"name": name, "type": what} for name, what in parameters],
+    }

@@ -91,8 +91,13 @@ def fields(bundle: Json) -> Iterator[Field]:
 
 def resource_fields(url: str, resource: Json) -> Iterator[Field]:
     """Fields of one resource, contained ones among them."""
+    return (field for field, _ in marked_elements(url, resource))
+
+
+def marked_elements(url: str, resource: Json) -> Iterator[tuple[Field, Json]]:
+    """Fields of one resource, each with the JSON object whose `extension` has its marks."""
     for path, element in _marked(resource, ()):
-        yield _field(url, resource, path, element)
+        yield _field(url, resource, path, element), element
 
 
 def _marked(node: Any, path: Path) -> Iterator[tuple[Path, Json]]:

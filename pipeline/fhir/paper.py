@@ -6,14 +6,20 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from pipeline.fhir import systems
-from pipeline.fhir.elements import Json, date, marks
+from pipeline.fhir.elements import Json, coding, date, marks
 from pipeline.model import Document, State, Value
 
 T = TypeVar("T")
 
+AI_LABEL: Final = MappingProxyType(
+    coding(
+        f"{systems.TERMINOLOGY}/v3-ObservationValue", "AIAST", "Artificial Intelligence asserted"
+    )
+)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, systems.BASE)
 
 
@@ -119,12 +125,9 @@ class Paper:
 
 def machine_read(*profiles: str) -> Json:
     """`meta` of a resource that a machine filled in: the AI label, and profiles if any."""
-    label = {
-        "system": f"{systems.TERMINOLOGY}/v3-ObservationValue",
-        "code": "AIAST",
-        "display": "Artificial Intelligence asserted",
+    return {
+        "meta": {**({"profile": list(profiles)} if profiles else {}), "security": [dict(AI_LABEL)]}
     }
-    return {"meta": {**({"profile": list(profiles)} if profiles else {}), "security": [label]}}
 
 
 def is_read(value: Value[T] | None) -> bool:

@@ -20,7 +20,7 @@ from pipeline.fhir.elements import (
     extension,
     instant,
 )
-from pipeline.fhir.paper import Attachment, Paper, machine_read
+from pipeline.fhir.paper import AI_LABEL, Attachment, Paper, machine_read
 from pipeline.model import Certainty, DocumentKind, Extraction, OrderKind, Section, Value
 
 # Originals above this many bytes travel as a Binary of their own instead of inline.
@@ -379,15 +379,7 @@ def provenance(paper: Paper, targets: Sequence[Json]) -> Json:
         "target": list(targets),
         "occurredDateTime": instant(paper.recorded),
         "recorded": instant(paper.recorded),
-        "reason": [
-            concept(
-                coding(
-                    f"{systems.TERMINOLOGY}/v3-ObservationValue",
-                    "AIAST",
-                    "Artificial Intelligence asserted",
-                )
-            )
-        ],
+        "reason": [concept(dict(AI_LABEL))],
         "activity": concept(
             coding(f"{systems.TERMINOLOGY}/iso-21089-lifecycle", "transform"),
             text="Transcription d'un document papier",

@@ -53,6 +53,10 @@ SNOMED: Final = "http://snomed.info/sct"
 EDQM: Final = "http://standardterms.edqm.eu"
 URI: Final = "urn:ietf:rfc:3986"
 
+INLINE_LABEL: Final = (
+    "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label"
+)
+
 AI: Final = "http://hl7.org/fhir/uv/aitransparency"
 AI_CONFIDENCE: Final = f"{AI}/StructureDefinition/AIconfidence"
 AI_KIND: Final = f"{AI}/StructureDefinition/aitransparency.AIKind"

@@ -17,7 +17,8 @@ from pipeline.fhir import records, systems
 from pipeline.fhir.checking import ensure_sound
 from pipeline.fhir.deciding import CLINICAL, Revision, apply_all, decision_extension
 from pipeline.fhir.elements import Json, absent, clean, coded, coding, concept, extension, instant
-from pipeline.fhir.fields import fields, resource_fields
+from pipeline.fhir.fields import fields, marked_elements, resource_fields
+from pipeline.fhir.paper import AI_LABEL
 from pipeline.fhir.statements import UNCODED, vital_sign_profiles
 from pipeline.fhir.transactions import entry
 from pipeline.model import (
@@ -125,6 +126,7 @@ class _Document:
         for _, resource in self.resources.items():
             self._set_status(resource)
         self._rewrite_sections()
+        self._label()
         self._vouch()
 
     # --- keeping copies in step ---------------------------------------------------------------
@@ -357,6 +359,29 @@ class _Document:
                 for passage in section["section"]:
                     passage["title"] = "Passage relu"
         self.composition["section"] = [*records.clinical_sections(clinical), *others]
+
+    def _label(self) -> None:
+        """Where people wrote some of a resource, each element that a machine read says so itself.
+
+        The label of the whole stays while there is one. AI Transparency on FHIR would add
+        PROCESSINLINELABEL there, which R4's own code system lacks: validators refuse it.
+        """
+        for url, written in self.revision.by_hand.items():
+            resource = self.resources.get(url, {})
+            meta = resource.get("meta", {})
+            labels = meta.get("security", [])
+            if AI_LABEL not in labels:
+                continue
+            of_machine = [e for f, e in marked_elements(url, resource) if f.path not in written]
+            for element in of_machine:
+                element["extension"].append(
+                    extension(systems.INLINE_LABEL, valueCoding=dict(AI_LABEL))
+                )
+            if not of_machine:
+                labels.remove(AI_LABEL)
+            for holder, name in ((meta, "security"), (resource, "meta")):
+                if holder.get(name) in ([], {}):
+                    del holder[name]
 
     def _vouch(self) -> None:
         """The verifier in the provenance, and a provenance of what people changed by hand."""

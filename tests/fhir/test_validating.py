@@ -590,6 +590,38 @@ def test_the_verifier_is_named_and_hand_work_has_its_own_provenance() -> None:
     assert "extension" not in of_machine
 
 
+def labels(resource: Json) -> set[str]:
+    return {one["code"] for one in resource.get("meta", {}).get("security", ())}
+
+
+def test_only_what_a_machine_read_is_labelled_so() -> None:
+    bundle = made(measurements=(weight(State.DOUBTFUL), weight()), medications=(line(),))
+    first, second = (f for f in fields(bundle) if f.path == "valueQuantity")
+    drug = field_of(bundle, "MedicationRequest", "medicationCodeableConcept")
+    result = done(
+        bundle,
+        decide(CORRECT, first.name, first.value, {**first.value, "value": 70}),
+        decide(CONFIRM, second.name, second.value),
+        decide(CORRECT, drug.name, drug.value, {"text": "AMODEX"}),
+    )
+    # Rewritten whole, confirmed as read, rewritten in part.
+    rewritten, confirmed = of(result, "Observation")
+    (request,) = of(result, "MedicationRequest")
+    assert labels(rewritten) == set()
+    assert labels(confirmed) == {"AIAST"}
+    assert labels(request) == {"AIAST"}
+    labelled = {
+        field.path: any(e["url"] == systems.INLINE_LABEL for e in field.extensions)
+        for field in fields(result)
+        if field.kind == "MedicationRequest"
+    }
+    assert labelled == {
+        "medicationCodeableConcept": False,
+        "contained[0].ingredient[0].strength": True,
+        "dosageInstruction[0]": True,
+    }
+
+
 def test_ids_stay_so_that_a_second_validation_overwrites_the_first() -> None:
     bundle = draft_of(DocumentKind.PREGNANCY, 1)
     every = decisions(bundle)

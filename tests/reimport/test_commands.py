@@ -66,7 +66,7 @@ def test_a_dry_run_says_patient_by_patient_what_would_be_done(
     edited = next(r for r in server.held if r.startswith("Composition/"))
     server.edit(edited, title="Corrigé dans le dossier")
     assert (
-        "1 modifiées depuis, laissées"
+        "modifiées depuis, laissées : 1"
         in reprise("send", tmp_path, "--to", url, *WHO, "--dry-run").stdout
     )
 

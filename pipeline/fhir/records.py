@@ -23,8 +23,9 @@ from pipeline.fhir.elements import (
 from pipeline.fhir.paper import AI_LABEL, Attachment, Paper, machine_read
 from pipeline.model import Certainty, DocumentKind, Extraction, OrderKind, Section, Value
 
-# Originals above this many bytes travel as a Binary of their own instead of inline.
-INLINE_LIMIT = 8 * 1024 * 1024
+# Originals above this many bytes travel as a Binary of their own instead of inline: in base64,
+# Medplum refuses a string of more than 1 MiB, which is this much.
+INLINE_LIMIT = 768 * 1024
 
 
 def pages(paper: Paper) -> Json:

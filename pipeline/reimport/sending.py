@@ -9,6 +9,7 @@ the server is, not where its memory is. Writes of one patient are made one after
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import re
 import secrets
@@ -677,9 +678,14 @@ def _write(
         if not writes or run.dry_run:
             return
         try:
-            for start in range(0, len(writes), TRANSACTION_ENTRIES):
-                part = writes[start : start + TRANSACTION_ENTRIES]
+            bytes_ = [(resource, sent) for resource, sent in writes if _is_binary(resource)]
+            rest = [pair for pair in writes if pair not in bytes_]
+            for start in range(0, len(rest), TRANSACTION_ENTRIES):
+                part = rest[start : start + TRANSACTION_ENTRIES]
                 done.update((sent.full_url, sent) for sent in _transact(run.client, part))
+            # After the document that they belong to, whose rules of access they follow.
+            for resource, sent in bytes_:
+                done[sent.full_url] = _upload(run.client, resource, sent)
             return
         except VersionConflict as problem:
             conflicts += 1
@@ -744,14 +750,18 @@ def _plan(
         # A second look, after a write that may have arrived, is at the server.
         run.absent.difference_update(absent)
     held: dict[str, Json | int] = dict.fromkeys(absent, int(httpx.codes.NOT_FOUND))
-    held.update(run.client.read_many([name for name in references if name not in absent]))
+    there = [name for name in references if name not in absent]
+    # What a scan's own hash names need not come back whole to be known.
+    scans = [name for name in there if name.startswith("Binary/")]
+    held.update(run.client.read_many([name for name in there if name not in scans]))
+    held.update(run.client.read_many(scans, "id,meta,contentType"))
     planned = []
     for entry, resource in pairs:
         reference = entry.reference or ""
-        there = held[reference]
-        if withdrawn and there == httpx.codes.GONE:
-            there = httpx.codes.NOT_FOUND
-        sent = _intend(entry, resource, there, earlier.get(entry.full_url))
+        theirs = held[reference]
+        if withdrawn and theirs == httpx.codes.GONE:
+            theirs = httpx.codes.NOT_FOUND
+        sent = _intend(entry, resource, theirs, earlier.get(entry.full_url))
         planned.append((resource, sent))
     return planned
 
@@ -772,7 +782,7 @@ def _intend(entry: Entry, ours: Json, theirs: Json | int, before: Sent | None) -
             effect = Effect.DELETED
         else:
             effect = Effect.CONFLICT
-    elif holds(theirs, ours):
+    elif holds(theirs, _without_bytes(ours)):
         effect = Effect.SAME
     elif before is None:
         effect = Effect.CONFLICT
@@ -790,6 +800,27 @@ def _intend(entry: Entry, ours: Json, theirs: Json | int, before: Sent | None) -
         ours=True,
         effect=effect,
     )
+
+
+def _is_binary(resource: Json) -> bool:
+    return bool(resource["resourceType"] == "Binary")
+
+
+def _without_bytes(resource: Json) -> Json:
+    """What servers give back of a Binary; other resources as they are."""
+    if not _is_binary(resource):
+        return resource
+    return {name: resource[name] for name in ("resourceType", "id", "contentType")}
+
+
+def _upload(client: Client, binary: Json, sent: Sent) -> Sent:
+    answer = client.upload(
+        sent.reference,
+        base64.b64decode(binary["data"]),
+        binary["contentType"],
+        binary["securityContext"]["reference"],
+    )
+    return sent.model_copy(update={"version": answer.version})
 
 
 def _transact(client: Client, writes: Sequence[tuple[Json, Sent]]) -> list[Sent]:

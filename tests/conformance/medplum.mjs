@@ -31,7 +31,17 @@ function validate(resource) {
   }
 }
 
+// What a Medplum server does before it keeps a resource, and the repository in memory does not.
+function validateAll(body) {
+  if (body?.resourceType === 'Bundle') {
+    body.entry.forEach((entry) => entry.resource && validateResource(entry.resource));
+  } else if (body?.resourceType) {
+    validateResource(body);
+  }
+}
+
 async function interact(method, url, headers, body) {
+  validateAll(body);
   const request = { method, url, headers, body, pathname: '', params: {}, query: {} };
   request.config = { transactions: true };
   const [outcome, resource] = await router.handleRequest(request, repository);
@@ -43,15 +53,26 @@ async function interact(method, url, headers, body) {
   return answer;
 }
 
+// The Binary that bytes are; a Medplum server keeps the bytes apart from it, and so out of answers.
+function binary(incoming) {
+  return {
+    resourceType: 'Binary',
+    id: incoming.url.split('/').pop(),
+    contentType: incoming.headers['content-type'],
+    securityContext: { reference: incoming.headers['x-security-context'] },
+  };
+}
+
 const server = createServer(async (incoming, outgoing) => {
   const chunks = [];
   for await (const chunk of incoming) {
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString('utf8');
+  const bytes = Buffer.concat(chunks);
+  const raw = bytes.length && !incoming.headers['content-type']?.includes('json');
   let answer;
   try {
-    const body = text ? JSON.parse(text) : undefined;
+    const body = raw ? binary(incoming) : bytes.length ? JSON.parse(bytes.toString('utf8')) : undefined;
     answer =
       incoming.url === '/validate'
         ? { status: 200, headers: MEDIA_TYPE, body: validate(body) }

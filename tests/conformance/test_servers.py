@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pipeline.fhir.serialising import dumps
 from pipeline.reimport.client import Patience, Target
 from pipeline.reimport.receipts import Delivery, receipts_folder
 from pipeline.reimport.reconciliation import Reconciliation
@@ -76,6 +78,28 @@ def test_ten_kills_of_the_sender(server: str, tmp_path: Path) -> None:
         report = receipts_folder(tmp_path, url) / "reconciliation.json"
     assert Reconciliation.model_validate_json(report.read_bytes()).complete
     expect_once(server, sent)
+
+
+def test_a_large_scan_is_kept_whole(
+    server: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (bundle,) = bundles.fill(tmp_path, 1)
+    bundle = bundles.with_large_scan(bundle, 3 * 1024 * 1024)
+    (tmp_path / "validated" / "document-0000.json").write_text(dumps(bundle), encoding="utf-8")
+    binary = bundle["entry"][-1]["resource"]
+    for _ in range(2):
+        result = send(tmp_path, Target(server), bundles.EVERYONE, patience=PATIENCE)
+        assert {receipt.delivery for receipt in result.receipts} == {Delivery.SENT}
+        assert result.reconciliation is not None
+        assert result.reconciliation.complete
+    expect_once(server, [bundle])
+    if request.node.callspec.params["server"] == "hapi_server":
+        answer = httpx.get(f"{server}/Binary/{binary['id']}", timeout=60)
+        assert answer.headers["content-type"].startswith("application/pdf")
+        assert base64.b64encode(answer.content).decode() == binary["data"]
+    receipts = unsend(tmp_path, Target(server), patience=PATIENCE)
+    assert {receipt.delivery for receipt in receipts} == {Delivery.WITHDRAWN}
+    assert counted(server, {"Composition", "Binary"}) == {"Composition": 0, "Binary": 0}
 
 
 def test_an_edit_survives_and_the_rest_is_taken_back(server: str, tmp_path: Path) -> None:

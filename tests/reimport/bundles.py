@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
@@ -37,6 +40,39 @@ def fill(out: Path, count: int) -> list[Json]:
     for number, text in enumerate(texts(count)):
         (folder / f"document-{number:04}.json").write_text(text, encoding="utf-8")
     return [loads(text) for text in texts(count)]
+
+
+def with_large_scan(bundle: Json, size: int) -> Json:
+    """The bundle of a scan of `size` bytes that is a resource of its own."""
+    data = bytes(range(256)) * (size // 256)
+    (scan,) = (
+        e["resource"]
+        for e in bundle["entry"]
+        if e["resource"]["resourceType"] == "DocumentReference"
+    )
+    attachment = scan["content"][0]["attachment"]
+    del attachment["data"]
+    identity = str(uuid.uuid5(uuid.UUID(scan["id"]), "binary"))
+    attachment |= {
+        "url": f"Binary/{identity}",
+        "size": len(data),
+        "hash": base64.b64encode(hashlib.sha1(data).digest()).decode(),
+    }
+    binary = {
+        "resourceType": "Binary",
+        "id": identity,
+        "contentType": attachment["contentType"],
+        "securityContext": {"reference": f"urn:uuid:{scan['id']}", "type": "DocumentReference"},
+        "data": base64.b64encode(data).decode(),
+    }
+    bundle["entry"].append(
+        {
+            "fullUrl": f"urn:uuid:{identity}",
+            "resource": binary,
+            "request": {"method": "PUT", "url": f"Binary/{identity}"},
+        }
+    )
+    return bundle
 
 
 def put_references(bundles: Iterable[Json]) -> list[str]:

@@ -7,6 +7,7 @@ tests/conformance.
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import threading
@@ -48,7 +49,11 @@ class FhirServer:
         with self.lock:
             self.requests[method] += 1
             try:
-                resource = json.loads(body) if body else None
+                resource: Json | None = None
+                if body and "json" not in named.get("content-type", "json"):
+                    resource = _binary(path.strip("/"), named, body)
+                elif body:
+                    resource = json.loads(body)
                 return self._interact(method, path.strip("/"), named, resource)
             except Refused as refused:
                 return refused.status, {}, outcome(refused.text)
@@ -232,6 +237,17 @@ class FhirServer:
         version = resource["meta"]["versionId"]
         place = f"{resource['resourceType']}/{resource['id']}/_history/{version}"
         return {"ETag": f'W/"{version}"', "Location": f"http://here.example/fhir/{place}"}
+
+
+def _binary(reference: str, headers: Mapping[str, str], data: bytes) -> Json:
+    """The Binary that bytes are, with the document whose rules of access it follows."""
+    return {
+        "resourceType": reference.partition("/")[0],
+        "id": reference.partition("/")[2],
+        "contentType": headers["content-type"],
+        "securityContext": {"reference": headers["x-security-context"]},
+        "data": base64.b64encode(data).decode(),
+    }
 
 
 def outcome(text: str, severity: str = "error") -> Json:

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.fhir.fields import fields
+from pipeline.fhir.records import INLINE_LIMIT
 from pipeline.fhir.serialising import dumps, loads
 from pipeline.fhir.validating import validate
 from pipeline.model import Decision, DecisionAction, DocumentKind
@@ -486,6 +487,29 @@ def test_bad_answers_are_told_apart(
     assert len(refused) == requests
     # What was refused once goes through when the cause is gone.
     assert send_to(server, tmp_path).receipts[0].delivery is Delivery.SENT
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_a_large_scan_travels_as_the_bytes_it_is(
+    server: FhirServer, tmp_path: Path, rate: float
+) -> None:
+    (bundle,) = bundles.fill(tmp_path, 1)
+    bundle = bundles.with_large_scan(bundle, INLINE_LIMIT + 256)
+    (tmp_path / "validated" / "document-0000.json").write_text(dumps(bundle), encoding="utf-8")
+    binary = bundle["entry"][-1]["resource"]
+    reference = f"Binary/{binary['id']}"
+    with server.serve() as upstream, proxy(upstream, Chaos(11, rate)) as url:
+        for _ in range(3):
+            result = send(tmp_path, Target(url), bundles.EVERYONE, patience=bundles.STUBBORN)
+        assert {receipt.delivery for receipt in result.receipts} == {Delivery.SENT}
+        assert result.reconciliation is not None
+        assert result.reconciliation.complete
+    held = server.held[reference]
+    assert held["data"] == binary["data"]
+    assert held["securityContext"]["reference"] in server.held
+    expect_once(server, [bundle])
+    if not rate:
+        assert server.writes[reference] == 1
 
 
 def test_large_documents_go_in_several_transactions(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.fhir.serialising import dumps
-from tests.conformance import engines
+from pipeline.fhir.validating import validate
+from pipeline.model import DocumentKind
+from tests.conformance import engines, papers
 from tests.fhir import examples, faults
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(900)]
@@ -32,7 +34,12 @@ def bundles() -> dict[str, str]:
         )
         for number, bundle in enumerate(bundles)
     }
-    assert len(made) == 2 * COUNT
+    # And of what the whole extraction makes of a paper of each kind.
+    for kind in DocumentKind:
+        draft = papers.draft_of(kind)
+        decided = validate(draft, examples.decisions(draft), examples.DOCTOR, examples.VALIDATED)
+        made[f"draft-{kind}"], made[f"validated-{kind}"] = dumps(draft), dumps(decided)
+    assert len(made) == 2 * (COUNT + len(DocumentKind))
     return made
 
 

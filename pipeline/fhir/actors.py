@@ -42,7 +42,8 @@ def patient(paper: Paper, read: Patient) -> Json:
         # FR Core 2.2.0 has two slices for the type NH, told apart by nothing else: a coded type
         # matches both, which validators refuse. The system says what the number is.
         kind = concept(text="Numéro de sécurité sociale (NIR)")
-        identifiers.append(_identifier(paper, read.nir, systems.NIR, use="official", type=kind))
+        system = systems.social_security(read.nir.value or "")
+        identifiers.append(_identifier(paper, read.nir, system, use="official", type=kind))
     if read.local_id is not None:
         kind = concept(
             coding(f"{systems.TERMINOLOGY}/v2-0203", "PI", "Patient internal identifier")

@@ -280,7 +280,8 @@ def _invariant(key: str, human: str, expression: str) -> Json:
 # 97 − (number mod 97); in Corsica 2A counts as 19 and 2B as 18. The key is read after a 1, since
 # a number does not start with a zero.
 _SURE_NIR_KEYS = (
-    f"entry.resource.ofType(Patient).identifier.where(system = '{systems.NIR}' and "
+    f"entry.resource.ofType(Patient).identifier.where((system = '{systems.NIR}' or "
+    f"system = '{systems.NIA}') and "
     f"extension.where(url = '{systems.EVIDENCE}').extension.where(url = 'state')"
     ".value.where($this.toString() != 'sure').empty()).value.all("
     "$this.matches('^[1-478][0-9]{4}([0-9]{2}|2[AB])[0-9]{8}$') and "

@@ -168,7 +168,7 @@ def _identifier(node: Node) -> Broken:
                 yield "identifier-space", "an identifier that looks like a fullUrl"
         elif not _trusted(node):
             return  # read with doubt: a person will look, our checks need not
-        elif system == systems.NIR and not is_nir(value):
+        elif system in systems.SOCIAL_SECURITY and not is_nir(value):
             yield "nir", "a social security number whose key is wrong"
         elif system == systems.RPPS and not (value.isdecimal() and len(value) == 11):
             yield "rpps", "an RPPS number without its 11 digits"

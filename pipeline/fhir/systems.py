@@ -71,6 +71,9 @@ FR_CORE_CODES: Final = "https://hl7.fr/ig/fhir/core/CodeSystem"
 IDENTITY_RELIABILITY: Final = f"{FR_CORE}/fr-core-identity-reliability"
 IDENTITY_STATUS: Final = f"{FR_CORE_CODES}/fr-core-cs-v2-0445"
 NIR: Final = "urn:oid:1.2.250.1.213.1.4.13"
+# A number given while one waits for the definitive one: it begins with 7 or 8.
+NIA: Final = "urn:oid:1.2.250.1.213.1.4.14"
+SOCIAL_SECURITY: Final = frozenset({NIR, NIA})
 INS: Final = frozenset(f"urn:oid:1.2.250.1.213.1.4.{arc}" for arc in (8, 9, 10, 11))
 RPPS: Final = "https://rpps.esante.gouv.fr"
 AMELI: Final = "https://www.ameli.fr"
@@ -82,6 +85,12 @@ SECTOR: Final = f"{NOS}/TRE_R02-SecteurActivite/FHIR/TRE-R02-SecteurActivite"
 SETTING: Final = f"{NOS}/TRE_A01-CadreExercice/FHIR/TRE-A01-CadreExercice"
 CISIS: Final = "https://smt.esante.gouv.fr/fhir/CodeSystem/terminologie-cisis"
 LONG_TERM_CONDITION: Final = "MED-574"
+
+
+def social_security(number: str) -> str:
+    """The naming system of a social security number."""
+    return NIA if number.lstrip()[:1] in ("7", "8") else NIR
+
 
 # Kind of paper → (LOINC code, its French display, document class, class display, title).
 DOCUMENT_TYPES: Final = MappingProxyType(

@@ -169,7 +169,7 @@ def traits_of(patient: Json) -> Traits:
         value = identifier.get("value")
         if not value:
             continue
-        if identifier.get("system") == systems.NIR or identifier.get("system") in systems.INS:
+        if identifier.get("system") in systems.SOCIAL_SECURITY | systems.INS:
             nir = nir or str(value)
         elif any(c.get("code") == "PI" for c in identifier.get("type", {}).get("coding", ())):
             numbers.append(str(value))

@@ -255,7 +255,7 @@ def _reference(fhir: str, number: str, nir: str, number_system: str) -> str | No
     if number:
         return f"Patient?identifier={quote(number_system, safe=':/.')}|{quote(number, safe='')}"
     if nir:
-        return f"Patient?identifier={quote(systems.NIR, safe=':/.')}|{nir}"
+        return f"Patient?identifier={quote(systems.social_security(nir), safe=':/.')}|{nir}"
     return None
 
 

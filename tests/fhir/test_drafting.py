@@ -434,6 +434,18 @@ def test_an_unread_sex_is_unknown() -> None:
     assert resource["gender"] == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("body", "system"), [("2741275987001", systems.NIR), ("7741275987001", systems.NIA)]
+)
+def test_a_number_given_while_waiting_has_its_own_system(body: str, system: str) -> None:
+    number = reader().read(nir(body), "n° SS")
+    (resource,) = of(made(patient=Patient(nir=number)), "Patient")
+    assert (
+        resource["identifier"][1] | {"system": system, "value": nir(body)}
+        == (resource["identifier"][1])
+    )
+
+
 def test_the_identity_is_provisional_and_carries_no_ins() -> None:
     number = reader().read(nir("2741275987001"), "NIR")
     (resource,) = of(made(patient=Patient(nir=number)), "Patient")

@@ -1,4 +1,4 @@
-"""CIM-10 labels from a file that the user supplies, found in text by one automaton.
+"""CIM-10 labels from a file that the user supplies, looked up in the store as they are needed.
 
 The classification is not shipped: its file comes from the ATIH, as a table of codes and labels
 separated by `|`, `;`, tabs or commas, in UTF-8 or Windows-1252, with or without a header.
@@ -15,15 +15,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
-
-import ahocorasick
+from typing import Final
 
 from pipeline.config import Settings
 from pipeline.errors import SetupError
 from pipeline.terminology.bdpm import SCHEMA, VERSION
 
 SYSTEM: Final = "https://smt.esante.gouv.fr/terminologie-cim-10"
+_UNSPECIFIED: Final = re.compile(
+    r"(?:,?\s+(?:sans (?:autre )?précision|non précisée?s?)|\s*\([^)]*\)|\s*\[[^\]]*\])+\s*$",
+    re.IGNORECASE,
+)
+_MOST_WORDS: Final = 14
+"""Words of the longest run that is looked up."""
+_LOOK_UP: Final = "SELECT code, label FROM label WHERE folded = ?"
 _CODE: Final = re.compile(r"[A-Z]\d{2}(?:\.?[\dX+-]{1,4})?")
 
 
@@ -63,7 +68,15 @@ def import_cim10(source: Path, target: Path) -> int:
 
     Raises `SetupError` when the file is missing or holds no code with its label.
     """
-    labels = {flat(label)[0]: (code, label) for code, label in _rows(source)}
+    rows = list(_rows(source))
+    labels = {flat(label)[0]: (code, label) for code, label in rows}
+    count = len(labels)
+    shorter: dict[str, set[tuple[str, str]]] = {}
+    for code, label in rows:  # nobody writes « sans précision » in a note
+        folded = flat(_UNSPECIFIED.sub("", label))[0]
+        if folded not in labels:
+            shorter.setdefault(folded, set()).add((code, label))
+    labels |= {folded: found.pop() for folded, found in shorter.items() if len(found) == 1}
     labels = {folded: found for folded, found in labels.items() if len(folded) > 3}
     if not labels:
         raise SetupError(f"{source.name} ne contient aucun libellé de la CIM-10.")
@@ -80,7 +93,7 @@ def import_cim10(source: Path, target: Path) -> int:
         )
         store.execute("INSERT OR REPLACE INTO about VALUES ('cim10', ?)", (source.name,))
         store.commit()
-    return len(labels)
+    return count
 
 
 def _rows(source: Path) -> Iterator[tuple[str, str]]:
@@ -113,49 +126,52 @@ def _dotted(code: str) -> str:
 class Labels:
     """Labels of the CIM-10 that a text may hold; empty where none were imported."""
 
-    def __init__(self, labels: dict[str, tuple[str, str]]) -> None:
-        self._automaton: Any = ahocorasick.Automaton()
-        for folded, (code, label) in labels.items():
-            self._automaton.add_word(folded, (len(folded), code, label))
-        self._known = len(labels)
-        if labels:
-            self._automaton.make_automaton()
+    def __init__(self, store: sqlite3.Connection | None) -> None:
+        self._store = store
 
     def __len__(self) -> int:
-        return self._known
+        if self._store is None:
+            return 0
+        return int(self._store.execute("SELECT COUNT(*) FROM label").fetchone()[0])
 
     @classmethod
     def load(cls, settings: Settings) -> Labels:
-        """The labels in the imported store, read once per process."""
+        """The labels in the imported store, opened once per process; nothing is held in memory."""
         return _load(settings.terminology)
 
     def find(self, text: str) -> tuple[Labelled, ...]:
         """Whole-word labels in `text`, the longest at each place, from left to right."""
-        if not self._known:
+        if self._store is None:
             return ()
         flattened, places = flat(text)
         found: list[Labelled] = []
-        for last, (length, code, label) in self._automaton.iter(flattened):
-            start, end = last + 1 - length, last + 1
-            before = flattened[start - 1] if start else " "
-            after = flattened[end] if end < len(flattened) else " "
-            if before == " " and after == " ":
-                found.append(Labelled(places[start], places[end - 1] + 1, code, label))
-        found.sort(key=lambda one: (one.start, -one.end))
-        result: list[Labelled] = []
-        for one in found:
-            if not result or one.start >= result[-1].end:
-                result.append(one)
-        return tuple(result)
+        for start, end in _runs(flattened):
+            if found and places[start] < found[-1].end:
+                continue
+            row = self._store.execute(_LOOK_UP, (flattened[start:end],)).fetchone()
+            if row is not None:
+                found.append(Labelled(places[start], places[end - 1] + 1, *row))
+        return tuple(found)
+
+
+def _runs(flattened: str) -> Iterator[tuple[int, int]]:
+    """Places of whole words in a row that may be a label, the longest first at each word."""
+    words = [match.span() for match in re.finditer(r"\S+", flattened)]
+    for first, (start, _) in enumerate(words):
+        for _, end in reversed(words[first : first + _MOST_WORDS]):
+            if end - start > 3:
+                yield start, end
 
 
 @cache
 def _load(store: Path | None) -> Labels:
     if store is None or not store.is_file():
-        return Labels({})
-    with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-        try:
-            rows = connection.execute("SELECT folded, code, label FROM label").fetchall()
-        except sqlite3.Error:
-            return Labels({})
-    return Labels({folded: (code, label) for folded, code, label in rows})
+        return Labels(None)
+    address = f"{store.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+    try:
+        connection.execute("SELECT folded, code, label FROM label LIMIT 1").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        return Labels(None)
+    return Labels(connection)

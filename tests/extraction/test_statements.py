@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from pipeline.config import Settings
+from pipeline.extraction import conditions
 from pipeline.extraction.conditions.qualifiers import qualify
-from pipeline.extraction.evidence import TextLine
+from pipeline.extraction.evidence import TextLine, document_from_text
+from pipeline.extraction.pipeline import extract
 from pipeline.extraction.sections.reading import find_title, flowed, in_sections
 from pipeline.model import (
     Certainty,
@@ -17,7 +23,9 @@ from pipeline.model import (
     Extraction,
     OrderKind,
     State,
+    Value,
 )
+from pipeline.terminology import import_cim10
 
 Rows = Callable[[str], tuple[TextLine, ...]]
 Extracted = Callable[[str], Extraction]
@@ -247,6 +255,93 @@ def test_the_next_visit(extracted: Extracted, text: str, said: str, day: dt.date
     (one,) = extracted(HEAD + text).appointments
     assert one.text.value == said
     assert (one.date.value if one.date is not None else None) == day
+
+
+# --- short notes ----------------------------------------------------------------------------
+
+_MARKS = {Certainty.CONFIRMED: "+", Certainty.NEGATED: "-", Certainty.HYPOTHESIS: "?"}
+
+
+def table() -> list[tuple[str, str]]:
+    """Short notes and what they say."""
+    rows = (Path(__file__).with_name("data") / "statement_lines.tsv").read_text("utf-8")
+    lines = [row for row in rows.splitlines() if row and row[0] != "#"]
+    return [(line.split("\t")[0], line.split("\t")[1]) for line in lines]
+
+
+def _day(value: Value[dt.date] | None) -> str:
+    return "" if value is None or value.value is None else value.value.isoformat()
+
+
+def _said(found: Extraction, asked: str) -> list[str]:
+    """What a note says, of the kinds that `asked` speaks of."""
+    said = []
+    for one in found.conditions:
+        role = "" if one.role is ConditionRole.PROBLEM else f"@{one.role.value}"
+        said.append(f"p{_MARKS[one.certainty]}{one.text.value}{role}")
+    said += ["a-" if one.none_known else f"a{one.text.value}" for one in found.allergies]
+    said += [f"o{one.kind.value}" for one in found.orders]
+    for paper in found.certificates:
+        start = "" if f"c{paper.kind} .." in asked else _day(paper.start)
+        days = f" {start}..{_day(paper.end)}" if ".." in asked else ""
+        said.append(f"c{paper.kind}{days}")
+    said += [f"v{_day(one.date)}" for one in found.appointments]
+    kinds = {one[0] for one in asked.split("; ")}
+    return [one for one in said if one[0] in kinds]
+
+
+@pytest.mark.parametrize(("text", "expected"), table())
+def test_a_short_note_says_what_the_table_has(
+    extracted: Extracted, text: str, expected: str
+) -> None:
+    found = extracted(HEAD + text.replace(" / ", "\n"))
+    assert _said(found, expected) == expected.split("; ")
+
+
+# --- CIM-10 ---------------------------------------------------------------------------------
+
+
+def test_problems_get_the_code_of_the_imported_label_that_says_them(tmp_path: Path) -> None:
+    source, store = tmp_path / "cim.csv", tmp_path / "store.sqlite"
+    source.write_text(
+        "code;label\nK04.0;Pulpite\nH65.0;Otite moyenne aiguë séreuse\n"
+        "L98.4;Ulcère chronique de la peau, non classé ailleurs\nG47.4;Narcolepsie et cataplexie\n"
+        "D86.9;Sarcoïdose, sans précision\nI10;Une autre hypertension\n",
+        "utf-8",
+    )
+    import_cim10(source, store)
+    text = (
+        "ATCD : HTA, sarcoïdose en 2012, pulpite récidivante, otite moyenne aiguë séreuse droite\n"
+        "Diagnostic : narcolepsie"
+    )
+    found = extract(document_from_text(HEAD + text), Settings(terminology=store), dt.date.today())
+    codes = {one.text.value: one.code.code if one.code else None for one in found.conditions}
+    assert codes == {
+        "HTA": "I10",
+        "sarcoïdose en 2012": "D86.9",
+        "pulpite récidivante": None,
+        "otite moyenne aiguë séreuse droite": "H65.0",
+        "narcolepsie": None,
+    }
+
+
+def test_a_serology_is_no_disease(extracted: Extracted) -> None:
+    found = extracted(
+        HEAD + "Toxoplasmose : non immunisée\nRubéole : immunisée\nSyphilis : négative"
+    )
+    assert [(one.text.value, one.certainty) for one in found.conditions] == [
+        ("Syphilis", Certainty.NEGATED)
+    ]
+
+
+def test_codes_of_the_table_are_codes() -> None:
+    path = Path(conditions.__file__).with_name("problems.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    terms = [term for row in rows for term in row["terms"].split("|")]
+    assert len(terms) == len(set(terms)) > 600
+    assert all(re.fullmatch(r"[A-Z]\d\d(?:\.\d)?", row["code"]) for row in rows if row["code"])
+    assert sum(bool(row["code"]) for row in rows) >= 350
 
 
 # --- kinds ----------------------------------------------------------------------------------

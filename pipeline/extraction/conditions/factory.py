@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 
 from pipeline.extraction.conditions.reading import read_conditions
 from pipeline.extraction.context import context
+from pipeline.terminology import Labels
 
 COMPONENT = "reprise_conditions"
 
@@ -15,5 +16,5 @@ COMPONENT = "reprise_conditions"
 def component(doc: Doc) -> Doc:
     """Reads problems, diagnoses, reasons and history with their certainty."""
     found = context(doc)
-    found.conditions = read_conditions(found.passages)
+    found.conditions = read_conditions(found.passages, Labels.load(found.settings))
     return doc

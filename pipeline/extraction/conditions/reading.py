@@ -2,7 +2,8 @@
 
 Two ways: items of the passages that list problems (reason, history, diagnosis), kept in the note's
 own words; and problems of the table anywhere in the body. Both carry what the words around say:
-negated, supposed, the family's, past.
+negated, supposed, the family's, past. A code comes from the table, else from the CIM-10 labels that
+the user imported, and only where it says what the item says.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.extraction.conditions.qualifiers import Qualified, qualify
 from pipeline.extraction.conditions.vocabulary import Hit, find_problems
-from pipeline.extraction.evidence import TextLine, value
+from pipeline.extraction.evidence import TextLine, fold, value
 from pipeline.extraction.sections.reading import find_title, listing
-from pipeline.model import Certainty, Condition, ConditionRole
+from pipeline.model import Certainty, Code, Condition, ConditionRole
+from pipeline.terminology import Labels
+from pipeline.terminology.cim10 import SYSTEM
 
 _ROLES = {
     "reason": ConditionRole.REASON,
@@ -46,15 +49,18 @@ _CONDITIONAL = re.compile(
 )
 
 
-def read_conditions(lines: Sequence[TextLine]) -> tuple[Condition, ...]:
-    """Problems of the body in reading order, the same statement once."""
+def read_conditions(lines: Sequence[TextLine], labels: Labels) -> tuple[Condition, ...]:
+    """Problems of the body in reading order, the same statement once.
+
+    `labels` are the imported ones of the CIM-10, which may be none.
+    """
     found: list[Condition] = []
     seen: set[tuple[str, Certainty, ConditionRole]] = set()
     for line, lists in listing(lines):
         if line.struck:
             continue
         listed = lists and (len(line.text) <= 110 or find_title(line) is not None)
-        for condition in _of_line(line, listed):
+        for condition in _of_line(line, listed, labels):
             name = (condition.text.value or condition.text.evidence.text).casefold()
             key = (name, condition.certainty, condition.role)
             if key not in seen:
@@ -76,10 +82,16 @@ def _without_echoes(conditions: Sequence[Condition]) -> Iterator[Condition]:
             yield one
 
 
+_SEROLOGY = re.compile(
+    r"\s*\(?(?::\s*)?(?:ig\s?[gm]\b|(?:non\s+)?immunis|immune\b|(?:neg|pos)\w*\s*[,/;)]\s*\w+\s*:)|"
+    r"(?<=toxoplasmose)\s*[:=]?\s*(?:neg|pos|-|\+)|"
+    r"(?<=rubeole)\s*[:=]?\s*(?:neg|pos|-|\+)"
+)
+"""Behind the name of an infection: what a serology found, which is no disease."""
 _IF = re.compile(r"(?<![a-z])(?:si|en cas d(?:e|'))\s[^.;:,]{0,40}$")
 
 
-def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:
+def _of_line(line: TextLine, lists: bool, labels: Labels) -> Iterator[Condition]:
     hits = tuple(find_problems(line.text, line.folded))
     covered: list[tuple[int, int]] = []
     if line.section in _LISTS and lists:
@@ -88,7 +100,7 @@ def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:
         for begin, end in _items(line, start):
             covered.append((begin, end))
             inside = [hit for hit in hits if begin <= hit.start and hit.end <= end]
-            condition = _listed(line, begin, end, inside)
+            condition = _listed(line, begin, end, inside, labels)
             if condition is not None:
                 yield condition
             elif inside:
@@ -96,6 +108,8 @@ def _of_line(line: TextLine, lists: bool) -> Iterator[Condition]:
     if line.section in _NO_PROBLEMS:
         return
     for hit in hits:
+        if _SEROLOGY.match(line.folded, hit.end):
+            continue
         if any(begin <= hit.start and hit.end <= end for begin, end in covered):
             continue
         before = line.folded[: hit.start]
@@ -128,15 +142,19 @@ _STRIPPED = re.compile(
     r"suspecte\w*\s+(?:de\s+)?|"
     r"antecedents?\s+(?:de\s+|d')|atcd\s+(?:de\s+|d')|hypothese\s*:?\s+(?:de\s+)?|"
     r"evocat\w+ (?:de |d')|aspect\s+(?:de\s+|d')|"
-    r"tableau\s+(?:de\s+|d')|\?\s*)"
+    r"tableau\s+(?:de\s+|d')|de\s+|d'|\?\s*)"
 )
 _TRAILING = re.compile(
     r"\s*(?:\(?\?+\)?|,?\s*a\s+eliminer|,?\s*a\s+evoquer|a\s+confirmer|probables?|possibles?|"
-    r"suspectee?s?|eventuel\w*)\s*$"
+    r"suspectee?s?|eventuel\w*|"
+    r"\((?:chez )?(?:sa |son |la |le |ses )?(?:mere|pere|parents?|s(?:oe|œ)urs?|"
+    r"freres?|tante|oncle|fils|fille|grand[^)]{2,16})\))\s*$"
 )
 
 
-def _listed(line: TextLine, begin: int, end: int, hits: Sequence[Hit]) -> Condition | None:
+def _listed(
+    line: TextLine, begin: int, end: int, hits: Sequence[Hit], labels: Labels
+) -> Condition | None:
     begin, end = _trimmed(line, begin, end)
     folded = line.folded[begin:end]
     if len(folded) < 2 or len(folded) > 90 or _NOTHING.fullmatch(folded):
@@ -169,10 +187,14 @@ def _listed(line: TextLine, begin: int, end: int, hits: Sequence[Hit]) -> Condit
         role = ConditionRole.FAMILY
     span = line.span(name_begin, name_end)
     onset = re.search(r"\b(?:19|20)\d{2}\b", span.text)
-    code = _code(hits, name_begin, name_end)
+    hit, label = _code(hits, name_begin, name_end), _labelled(span.text, labels)
+    if hit is None or (label is not None and hit.end - hit.start < len(label.display)):
+        code = label
+    else:
+        code = hit.problem.code
     return Condition(
         text=value("condition", span.text.strip(), span, f"conditions.{line.section}", trust=0.97),
-        code=code.problem.code if code is not None else None,
+        code=code,
         certainty=certainty,
         role=role,
         onset=onset[0] if onset else "",
@@ -187,6 +209,17 @@ def _code(hits: Sequence[Hit], begin: int, end: int) -> Hit | None:
     longest = max(inside, key=lambda hit: hit.end - hit.start)
     # One word of a long item is not what the item says.
     return longest if (longest.end - longest.start) >= 0.5 * (end - begin) else None
+
+
+def _labelled(text: str, labels: Labels) -> Code | None:
+    """The CIM-10 code whose label is what an item says, but for a side, a date or an article."""
+    found = max(labels.find(text), key=lambda one: one.end - one.start, default=None)
+    if found is None:
+        return None
+    rest = fold(text[: found.start] + " " + text[found.end :])
+    if re.sub(r"[\W\d]|\b(?:droite?s?|gauches?|bilatera\w+|en|le|la|une?|de|du)\b", "", rest):
+        return None
+    return Code(system=SYSTEM, code=found.code, display=found.label)
 
 
 def _named(line: TextLine, hit: Hit, listed: bool) -> Condition:

@@ -12,12 +12,12 @@ import ahocorasick
 
 from pipeline.extraction.evidence import fold
 from pipeline.model import Code
-
-CIM10 = "https://smt.esante.gouv.fr/terminologie-cim-10"
+from pipeline.terminology.cim10 import SYSTEM
 
 _AMBIGUOUS = frozenset({
     "fa", "ep", "pr", "sas", "ic", "sca", "sep", "spa", "pac", "ira", "iu", "rac", "map",
     "did", "oma", "mni", "pna", "gea", "ppr", "ncb", "tvp", "idm", "hta",
+    "toc", "rpm", "ddb", "geu", "hpp", "rciu",
 })  # fmt: skip
 """Abbreviations that count only when written in capitals."""
 
@@ -46,7 +46,7 @@ def _automaton() -> ahocorasick.Automaton:
     with path.open(encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table, delimiter=";"):
             code = (
-                Code(system=CIM10, code=row["code"], display=row["display"])
+                Code(system=SYSTEM, code=row["code"], display=row["display"])
                 if row["code"]
                 else None
             )

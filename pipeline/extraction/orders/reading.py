@@ -47,7 +47,9 @@ _LEAD = re.compile(
 _ASKS = re.compile(
     r"(?<![a-z])(?:faire|prevoir|demande|demander|je (?:lui )?prescris|je demande|"
     r"prescription (?:de|d')|ordonnance (?:de|d'|pour)|"
-    r"programmer|a faire|priere de|merci de|realiser|a realiser|a prevoir|bilan a)(?![a-z])"
+    r"programmer|a faire|priere de|merci de|realiser|a realiser|a prevoir|bilan a|"
+    r"\d{1,2} seances?|par (?:une? )?(?:ide|infirmi\w+)|a domicile|soins infirmiers|"
+    r"de face|face et profil|face \+ profil)(?![a-z])"
 )
 _NO_ORDER = re.compile(
     r"(?:page\s?\d|^\W*\d\s?/\s?\d\W*$|signature|cachet|certificat|confraternellement|"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from pipeline.extraction.evidence import (
 from pipeline.extraction.pipeline import COMPONENTS, extract, pipeline
 from pipeline.extraction.repair.reading import repaired
 from pipeline.model import (
+    Alternative,
     Box,
     Document,
     DocumentKind,
@@ -195,3 +197,30 @@ def test_a_cut_decimal_is_one_figure() -> None:
     assert row.text == "Diprosone 0,05 % crème 1, 2 ou 3"
     assert row.span(10, 16).read_text == "0,05 %"
     assert len(row.span(10, 14).words) == 2
+
+
+@pytest.mark.parametrize(
+    ("read", "confidence", "others", "understood"),
+    [
+        ("Benseignements", 0.5, (), "Renseignements"),
+        ("Benseignements", 0.95, (), "Benseignements"),
+        ("Condusian", 0.4, ("Conclusion",), "Conclusion"),
+        ("Oasis", 0.4, (), "Oasis"),
+        ("Néce))", 0.5, (), "Né(e)"),
+    ],
+)
+def test_words_an_engine_is_not_sure_of_may_be_of_the_vocabulary(
+    read: str, confidence: float, others: tuple[str, ...], understood: str
+) -> None:
+    row = text_lines(document_from_text(read))[0]
+    word = row.tokens[0].word.model_copy(
+        update={
+            "confidence": confidence,
+            "alternatives": tuple(
+                Alternative(text=other, confidence=0.3, source="htr") for other in others
+            ),
+        }
+    )
+    better = repaired(replace(row, tokens=(replace(row.tokens[0], word=word),)))
+    assert better.text == understood
+    assert better.span().read_text == read

@@ -180,3 +180,21 @@ def test_nothing_about_anybody_invents_nobody(rows: Rows) -> None:
     patient = read_patient(lines, DAY, TODAY)
     assert patient == Patient()
     assert read_prescriber(lines, patient).name is None
+
+
+@pytest.mark.parametrize(
+    ("rows_text", "family", "given_names"),
+    [
+        ("Concerne : M. Jérôme\nGarnier\nNé le 20/12/1999", "Garnier", ("Jérôme",)),
+        ("NOM : SAINT - MARTIN\nPrénom : Camille", "SAINT-MARTIN", ("Camille",)),
+        ("NOM : MARTIN - Prénom : Camille", "MARTIN", ("Camille",)),
+        ("NOM : Nguyen\nVAN\nPrénom : Inès", "Nguyen VAN", ("Inès",)),
+        ("NOM : Hubert.\nPRÉNOM : Raphaël....", "Hubert", ("Raphaël",)),
+    ],
+)
+def test_names_as_fields_by_hand_hold_them(
+    rows: Rows, rows_text: str, family: str, given_names: tuple[str, ...]
+) -> None:
+    (name, *_) = _patient(rows, LETTERHEAD + rows_text).names
+    assert name.value is not None
+    assert (name.value.family, name.value.given) == (family, given_names)

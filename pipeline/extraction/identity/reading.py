@@ -205,22 +205,33 @@ def _breaks_off(piece: TextLine, below: TextLine) -> bool:
 
 
 def _half_a_name(piece: TextLine, below: TextLine) -> bool:
-    """Whether a row ends with given names alone, or a family name alone, and the other is below."""
-    lead = _patterns()["civility"].search(piece.folded) or _patterns()["label_whole"].match(
-        piece.folded
+    """Whether a row ends with half a name, and the other half is below.
+
+    That is given names alone and then the family name, or the other way round; or the first part
+    of a family name in its field, the rest alone on the row below.
+    """
+    field = _patterns()["label_family"].match(piece.folded)
+    lead = (
+        field
+        or _patterns()["civility"].search(piece.folded)
+        or _patterns()["label_whole"].match(piece.folded)
     )
     if lead is None:
         return False
     words = name_words(piece.text, lead.end())
     following = name_words(below.text, 0)
-    if not words or not following or piece.text[words[-1].end :].strip():
+    if not words or not following or piece.text[words[-1].end :].strip(" ."):
         return False
     family = [word.in_capitals or word.is_particle for word in words]
     first = following[0]
     if first.folded in vocabulary()["names"]["never"]:
         return False
+    alone = len(following) <= 2 and not below.text[following[-1].end :].strip(" .")
+    if field is not None:
+        return alone and not any(is_given_name(word.text) for word in following)
     if not any(family):
-        return all(is_given_name(word.text) for word in words) and first.in_capitals
+        named = first.in_capitals or (alone and first.text[0].isupper())
+        return all(is_given_name(word.text) for word in words) and named
     return all(family) and not first.in_capitals and is_given_name(first.text)
 
 
@@ -417,6 +428,8 @@ def _fields(parts: Sequence[Part]) -> dict[str, tuple[ParsedName, Part, Span]]:
                 ):
                     continue
                 words = name_words(line.text, match.end())
+                if key == "family":
+                    words = _hyphenated(line.text, words)
                 if not words:
                     follower = _below(part)
                     if follower is not None and line.folded[match.end() :].strip() == "":
@@ -429,13 +442,31 @@ def _fields(parts: Sequence[Part]) -> dict[str, tuple[ParsedName, Part, Span]]:
                 capitals = sum(word.in_capitals for word in words)
                 parsed = (
                     parse_name(words, family_first=True)
-                    if key == "family" and 0 < capitals < len(words)
+                    if key == "family"
+                    and 0 < capitals < len(words)
+                    and any(is_given_name(word.text) for word in words)
                     else ParsedName(family, (), words[0].start, words[-1].end)
                 )
                 assert parsed is not None
                 found[key] = (parsed, part, line.span(words[0].start, words[-1].end))
                 line, part = part.line, part
     return found
+
+
+def _hyphenated(text: str, words: list[NameWord]) -> list[NameWord]:
+    """The words of a family name in its field with what a wide hyphen joins to them:
+    « SAINT - MARTIN », but not « MARTIN - Prénom : Sophie »."""
+    if not words or not all(word.in_capitals for word in words):
+        return words
+    dash = re.compile(r"\s[-–‑]\s").match(text, words[-1].end)
+    if dash is None:
+        return words
+    more = name_words(text, dash.end())
+    if not more or not all(word.in_capitals for word in more) or text[more[-1].end :].strip(" ."):
+        return words
+    first, second = words[-1], more[0]
+    hyphenated = NameWord(f"{first.text}-{second.text}", first.start, second.end)
+    return [*words[:-1], hyphenated, *more[1:]]
 
 
 def _below(part: Part) -> Part | None:

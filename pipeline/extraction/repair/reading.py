@@ -1,19 +1,24 @@
 """Set misread words of the trade right by their shape.
 
-Two words have one shape when they differ only where OCR confuses characters. Only words of the
-vocabulary are ever written, bullets before a capitalised word and noughts, and the evidence keeps
-what was read.
+Two words have one shape when they differ only where OCR confuses characters; words that the
+engine was not sure of may also be a letter away from one. Only words of the vocabulary are ever
+written, bullets before a capitalised word and noughts, and the evidence keeps what was read.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+
 from pipeline.extraction.evidence import TextLine, Token, fold
+from pipeline.model import Alternative
 
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 _CLASSES = str.maketrans(
@@ -41,6 +46,17 @@ def shape(word: str) -> str:
     for pair, single in _PAIRS:
         folded = folded.replace(pair, single)
     return folded.translate(_CLASSES)
+
+
+_UNSURE = 0.75
+"""Below this confidence a word may be taken for the one of the vocabulary that is nearest."""
+
+
+@cache
+def _words() -> dict[str, str]:
+    """The words of the vocabulary by their folded form, each in small letters where it has them."""
+    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
+    return {fold(word): word for word in sorted(data["words"], key=str.islower)}
 
 
 @cache
@@ -87,6 +103,8 @@ def repaired(line: TextLine) -> TextLine:
             before = line.tokens[index - 1].word.text if index else ""
             after = line.tokens[index + 1].word.text if index + 1 < len(line.tokens) else ""
             better = _better(_beside(written, before, after), shapes, known)
+            if better == written and token.word.confidence < _UNSURE:
+                better = _meant(written, token.word.alternatives)
         changed |= better != written
         tokens.append(replace(token, start=len(text), end=len(text) + len(better)))
         text += better
@@ -130,7 +148,46 @@ def _is_bullet(line: TextLine) -> bool:
     )
 
 
+def _meant(written: str, alternatives: Sequence[Alternative]) -> str:
+    """The word of the vocabulary that the engine had in mind too, or that one letter more, less or
+    other makes of a long word it was not sure of (two of a very long one)."""
+    match = _CORE.search(written)
+    if match is None or fold(match[0]) in _words() or not match[0].isalpha():
+        return written
+    core = fold(match[0])
+    found = None
+    for other in sorted(alternatives, key=lambda one: -one.confidence):
+        other_core = _CORE.search(other.text)
+        if other_core is not None and len(other_core[0]) > 2 and fold(other_core[0]) in _words():
+            found = fold(other_core[0])
+            break
+    if found is None and len(core) >= 7:
+        near = process.extract(
+            core,
+            list(_words()),
+            scorer=Levenshtein.distance,
+            score_cutoff=1 if len(core) < 12 else 2,
+            limit=2,
+        )
+        if near and (len(near) == 1 or near[0][1] < near[1][1]):
+            found = near[0][0]
+    if found is None:
+        return written
+    word = _words()[found]
+    if match[0].isupper():
+        word = word.upper()
+    elif match[0][0].isupper():
+        word = word[0].upper() + word[1:]
+    return written[: match.start()] + word + written[match.end() :]
+
+
+_BORN = re.compile(r"[NnL][ée][cC({\[]{0,2}[eéc][)}\]]{1,2}")
+"""« Né(e) » by hand, whose brackets look like letters; a bracket at its end tells it."""
+
+
 def _better(written: str, shapes: dict[str, str], known: frozenset[str]) -> str:
+    if _BORN.fullmatch(written):
+        return "né(e)" if written[0] == "n" else "Né(e)"
     match = _CORE.search(written)
     if match is None:
         return written

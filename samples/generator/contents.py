@@ -45,6 +45,7 @@ ABBREVIATED = (
     "janv.", "févr.", "mars", "avr.", "mai", "juin",
     "juil.", "août", "sept.", "oct.", "nov.", "déc.",
 )  # fmt: skip
+WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 WOMENS_HISTORY = ("césarienne", "hystérectomie")
 LAST_DAY = dt.date(2026, 11, 20)
 
@@ -85,6 +86,7 @@ def long_date(day: dt.date) -> str:
 
 def _date_words(day: dt.date) -> dict[str, str]:
     return {
+        "weekday": WEEKDAYS[day.weekday()],
         "dmy": day.strftime("%d/%m/%Y"),
         "dots": day.strftime("%d.%m.%Y"),
         "dashed": day.strftime("%d-%m-%Y"),
@@ -119,6 +121,10 @@ class _Pen:
 
     def clinic(self, key: str, count: int = 1) -> list[str]:
         return self.rng.sample(self.words.clinic[key], count)
+
+    def optional(self, key: str) -> str:
+        """A wording that only one vocabulary has; empty without a draw where it has none."""
+        return self.wording(key) if key in self.words.wording else ""
 
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -243,6 +249,8 @@ def _patient_block(
         if maiden:
             plain = maiden.strip("()")
             plain = plain[0].upper() + plain[1:]
+            if labelled := pen.optional("birth_name_fields"):
+                plain = labelled.format(BIRTH=who.birth_family.upper())
             lines.append(Passage("text", plain, ("patient.birth_family",)))
         sexes = pen.words.wording["sex_female" if who.sex == "female" else "sex_male"]
         said = [sex for sex in sexes if len(sex) > 1]
@@ -251,8 +259,9 @@ def _patient_block(
             stated = True
     else:
         wording = pen.wording("name")
-        name = wording.format(title=who.title, FAMILY=family, Given=given)
-        stated = "{title}" in wording
+        long_title = "Madame" if who.sex == "female" else "Monsieur"
+        name = wording.format(title=who.title, long_title=long_title, FAMILY=family, Given=given)
+        stated = "title}" in wording
         paths = ["patient.family", "patient.given"]
         if maiden:
             name = f"{name} {maiden}"
@@ -277,6 +286,8 @@ def _patient_block(
         stated = True
     if not stated:
         facts["implied"] = ["sex"]
+    if age := pen.optional("age_line"):
+        lines.append(Passage("text", age.format(age=who.age(day))))
     if pen.chance(0.12):
         people = pen.words.people
         home = f"{pen.rng.choice(people['streets'])}, {pen.rng.choice(people['towns'])}"
@@ -347,12 +358,17 @@ def _medication(
     elif drug.form not in ("comprimé", "gélule", "sachet") and pen.chance(0.6):
         words.append(drug.form)
         entry["form"] = drug.form
+    if len(words) == 3 and "name_order" in pen.words.wording:
+        words = [pen.wording("name_order").format(*words)]
     dosage = regimen(pen.rng, pen.words, drug)
-    entry |= {"dosageText": dosage.text, "dosage": list(dosage.steps), **dosage.facts}
+    said = dosage.text
+    if said[0].isdigit() and "-" not in said[:3] and (lead := pen.optional("dosage_lead")):
+        said = lead + said
+    entry |= {"dosageText": said, "dosage": list(dosage.steps), **dosage.facts}
     if ald is not None:
         entry["ald"] = ald
     facts["medications"].append(entry)
-    return " ".join(words), dosage.text, f"medications[{len(facts['medications']) - 1}]"
+    return " ".join(words), said, f"medications[{len(facts['medications']) - 1}]"
 
 
 def _prescribed(
@@ -360,7 +376,8 @@ def _prescribed(
 ) -> list[Passage]:
     """Prescription lines: drug and dosage on two lines, on one, or in two columns."""
     layout = pen.rng.choice(("below", "below", "below", "beside", "colon"))
-    marker = pen.rng.choice(("", "", "-", "•", "{n})", "{n}/", "{n}."))
+    markers = pen.words.wording.get("markers", ["", "", "-", "•", "{n})", "{n}/", "{n}."])
+    marker = pen.rng.choice(markers)
     lines: list[Passage] = []
     for number, drug in enumerate(drugs, start=1):
         text, dosage, path = _medication(pen, drug, facts, ald)
@@ -469,7 +486,7 @@ def _measured(pen: _Pen, noted: list[measurements.Noted], facts: dict[str, Any])
         facts["measurements"].extend(values)
         pieces.append((text, tuple(f"measurements[{start + i}]" for i in range(len(values)))))
     width = pen.rng.choice((1, 2, 3, 4))
-    join = pen.rng.choice((", ", " - ", "   ", " ; "))
+    join = pen.rng.choice(pen.words.wording.get("joins", [", ", " - ", "   ", " ; "]))
     lines = []
     for start in range(0, len(pieces), width):
         group = pieces[start : start + width]

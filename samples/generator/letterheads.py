@@ -26,7 +26,18 @@ from samples.generator.drawing import (
 from samples.generator.vocabulary import Split
 
 LETTERHEADS: dict[Split, tuple[str, ...]] = {
-    "development": ("left-right", "centred", "boxed", "band", "plain"),
+    "development": (
+        "left-right",
+        "centred",
+        "boxed",
+        "band",
+        "plain",
+        "pair",
+        "fields",
+        "qr",
+        "two-barcodes",
+        "slogan",
+    ),
     "heldout": ("right-block", "logo", "column", "foot", "left-right", "group"),
 }
 
@@ -72,6 +83,64 @@ def letterhead(sheet: Sheet, paper: Paper, layout: str, face: Face, margin: int,
             y = max(y1, y2)
         case "plain":
             y = _stack(sheet, left, top, (*names, *contact, *ids), face)
+        case "pair":
+            y1 = _stack(sheet, left, top, (*names, *ids), face, bold_first=True)
+            other = ("Dr Jeanne HERVIEU", "Médecine générale", "RPPS : 10990000019")
+            y2 = _stack(sheet, WIDTH / 2 + 200, top, other, face, bold_first=True)
+            y = max(y1, y2) + 20
+            put(sheet, WIDTH / 2, y, " - ".join(contact), face.at(0.85), anchor="ma")
+            y += points(face.size) * 1.5
+            rule(sheet, y, left, right, face.colour)
+        case "fields":
+            y = float(top)
+            labels = ("", *("" for _ in names[1:]), "Adresse", "Ville", "Contact")
+            for label, line in zip(labels, (*names, *contact), strict=False):
+                if label:
+                    put(sheet, left, y, f"{label} :", face.at(0.9))
+                put(sheet, left + 330, y, line, face, bold=not label)
+                y += points(face.size) * 1.4
+            y = _stack(sheet, left + 330, y, ids, face)
+            frame_box(sheet, (left - 20, top - 20, right, y + 10), face.colour)
+        case "qr":
+            code = zxingcpp.create_barcode(
+                f"https://exemple.invalid/{paper.prescriber.rpps}", zxingcpp.BarcodeFormat.QRCode
+            )
+            image = Image.fromarray(np.array(code.to_image(scale=6))).convert("RGB")
+            sheet.ink.paste(image.resize((260, 260)), (right - 260, top))
+            y = _stack(sheet, left, top, (*names, *contact, *ids), face, bold_first=True)
+            y = max(y, top + 280)
+        case "two-barcodes":
+            barcode(sheet, left, top, paper)
+            barcode(sheet, right - 520, top, paper)
+            put(sheet, left + 260, top + 115, paper.prescriber.rpps, face.at(0.8), anchor="ma")
+            put(sheet, right - 260, top + 115, paper.prescriber.am, face.at(0.8), anchor="ma")
+            y1 = _stack(sheet, left, top + 190, names, face, bold_first=True)
+            y2 = _stack(sheet, right, top + 190, (*contact, *ids), face.at(0.9), anchor="ra")
+            y = max(y1, y2)
+        case "slogan":
+            y = _stack(sheet, WIDTH / 2, top, names, face.at(1.1), anchor="ma", bold_first=True)
+            rule(sheet, y + 6, left, right, face.colour, 2)
+            y1 = _stack(sheet, left, y + 20, contact, face.at(0.9))
+            y2 = _stack(
+                sheet,
+                right,
+                y + 20,
+                ("Consultations sur rendez-vous", "Lundi au vendredi 8h30-12h et 14h-19h", *ids),
+                face.at(0.9),
+                anchor="ra",
+            )
+            y = max(y1, y2)
+            _stack(
+                sheet,
+                WIDTH / 2,
+                HEIGHT - 240,
+                (
+                    "Membre d'une association de gestion agréée, le règlement des honoraires",
+                    "par chèque est accepté. En cas d'urgence vitale, composez le 15.",
+                ),
+                face.at(0.75),
+                anchor="ma",
+            )
         case "right-block":
             lines = (*names, *ids, *contact)
             widest = max(

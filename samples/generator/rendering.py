@@ -7,6 +7,7 @@ ink.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,7 +74,7 @@ _TYPEWRITERS: dict[Split, tuple[str, ...]] = {
 _HARD_TO_READ = ("rock-salt", "mr-dafoe", "sacramento", "dkgIt")
 
 _PATIENTS: dict[Split, tuple[str, ...]] = {
-    "development": ("right", "left", "framed", "left"),
+    "development": ("right", "left", "framed", "left", "table", "halves"),
     "heldout": ("left", "right", "ruled", "line"),
 }
 
@@ -305,6 +306,10 @@ class _Writer:
         x = {"right": 1300.0, "framed": 1280.0}.get(kind, float(look.margin))
         if kind == "ruled":
             rule(self.sheet, self.y - 16, look.margin, WIDTH - look.margin, (120, 120, 120), 2)
+        if kind in ("table", "halves") and not self.by_hand:
+            (self._patient_table if kind == "table" else self._patient_halves)(lines)
+            self.y += 50
+            return
         for passage in lines:
             if look.form and " : " in passage.text:
                 self._filled_in(passage, x)
@@ -317,6 +322,33 @@ class _Writer:
         if kind == "framed" and not self.by_hand:
             frame_box(self.sheet, (x - 40, start - 25, WIDTH - look.margin + 30, self.y + 15))
         self.y += 50
+
+    def _patient_table(self, lines: Sequence[Passage]) -> None:
+        """A ruled row a line: its label in the first column, its value in the second."""
+        look = self.look
+        left, right = look.margin, WIDTH - look.margin
+        for passage in lines:
+            start = self.y
+            label, colon, value = passage.text.partition(" : ")
+            if colon:
+                put(self.sheet, left + 20, self.y, label, look.body)
+                self.line(value, 0, passage.facts, x=left + 760.0, bold=True)
+            else:
+                self.line(passage.text, 0, passage.facts, x=left + 20.0)
+            self.y += 14
+            frame_box(self.sheet, (left, start - 16, right, self.y - 12), width=2)
+
+    def _patient_halves(self, lines: Sequence[Passage]) -> None:
+        """The block in two columns, side by side."""
+        middle = (len(lines) + 1) // 2
+        start = self.y
+        for passage in lines[:middle]:
+            self.line(passage.text, 0, passage.facts, right=WIDTH / 2 - 30)
+        after = self.y
+        self.y = start
+        for passage in lines[middle:]:
+            self.line(passage.text, 0, passage.facts, x=WIDTH / 2 + 30)
+        self.y = max(after, self.y)
 
     def _filled_in(self, passage: Passage, x: float) -> None:
         """A printed label with a dotted line, filled in by hand."""
@@ -378,7 +410,8 @@ class _Writer:
 
     def body(self) -> None:
         look = self.look
-        table = look.split == "heldout" and not self.by_hand and self.rng.random() < 0.6
+        share = {"development": 0.4, "heldout": 0.6}[look.split]
+        table = not self.by_hand and self.rng.random() < share
         room = self.rng.uniform(0.25, 0.9)
         for number, passage in enumerate(self.paper.body):
             match passage.role:

@@ -87,3 +87,28 @@ def test_rows_that_end_with_a_name_are_not_joined_with_another_field(
 ) -> None:
     patient = extracted("Mme MARTIN Sophie\nPaul Durand, infirmier\n").patient
     assert patient.names[0].value is not None and patient.names[0].value.given == ("Sophie",)
+
+
+def test_dosage_in_a_column_of_its_own_may_have_a_title(extracted: Extracted) -> None:
+    (medication,) = extracted(
+        "ORDONNANCE\n\n"
+        "1) ACUPAN 20 mg ampoule        Posologie : 1 amp. x 2/j si besoin, sans dépasser 4\n"
+        "                               par jour\n"
+    ).medications
+    assert medication.dosage is not None and medication.dosage.value is not None
+    (dosage,) = medication.dosage.value
+    assert dosage.as_needed and dosage.max_dose is not None
+
+
+def test_a_dosage_with_its_title_is_no_medicine(extracted: Extracted) -> None:
+    found = extracted("Ordonnance\n\nACUPAN 20 mg\nPosologie : 1 ampoule 3x/jour si douleurs\n")
+    (medication,) = found.medications
+    assert medication.dosage is not None and medication.dosage.value is not None
+
+
+def test_a_value_on_the_row_below_its_label(extracted: Extracted) -> None:
+    found = extracted(
+        "Note de consultation\n\nMotif : toux. Examen clinique : TA : 10/6 - 38°0. SaO2 :\n"
+        "95 % - FR 22. Abdomen souple.\n"
+    )
+    assert "spo2" in {one.key for one in found.measurements}

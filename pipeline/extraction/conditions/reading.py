@@ -44,8 +44,8 @@ _NO_PROBLEM_ITEM = re.compile(
 _CONDITIONAL = re.compile(
     r"\b(?:si|en cas de|en cas d|consulter si|reconsulter si|sauf si|quand|lors|contre|"
     r"traitement (?:de|du|pour)|"
-    r"prevention|prophylaxie|depistage|recherche|vaccin\w*|surveillance)\s*(?:de |d'|la |le |l'|"
-    r"une? |des |les )*$"
+    r"prevention|prophylaxie|depistage|recherche|serologies?|vaccin\w*|surveillance)\s*"
+    r"(?:de |d'|la |le |l'|une? |des |les )*$"
 )
 
 

@@ -361,7 +361,9 @@ def role(mention: DateMention, above: TextLine | None = None) -> str:
 
     The longest cue wins; a bare « le » or « du » gives way to a telling word earlier on.
     """
-    before = mention.span.line.folded[: mention.span.start].rsplit("\t", 1)[-1]
+    cells = mention.span.line.folded[: mention.span.start].split("\t")
+    # A date alone in its column is what the column before it says.
+    before = cells[-1] if cells[-1].strip() or len(cells) == 1 else f"{cells[-2]} "
     if not before.strip() and above is not None:
         before = f"{above.folded} "
     # « Date de naissance (JJ/MM/AAAA) : »

@@ -55,7 +55,8 @@ CIP13 = (
 
 _SENTENCE_END: Final = re.compile(r"[.;!?](?=\s+[A-ZÀ-Ý])|\t")
 _GOES_ON: Final = re.compile(
-    r"\s*(?:\d|un |une |prendre|si |max|ne pas|a renouveler|qsp|pendant|pour )"
+    r"\s*(?:\d|½|un |une |deux |trois |prendre|posologie|matin|midi|soir|le |si |max|ne pas"
+    r"|a renouveler|qsp|pendant|pour )"
 )
 _PROSE: Final = 160
 """Characters behind a name in prose that may speak of its dosage."""
@@ -310,7 +311,11 @@ def _starts_line(line: TextLine, mention: Mention) -> bool:
     start = bullet.end() if bullet else 0
     before = words(line, min(start, mention.start), mention.start)
     lead = words_of("lead", "words")
-    return all(word.text in lead or word.text.isdecimal() for word in before) and len(before) < 8
+    return len(before) < 8 and all(
+        # a bullet or a number may be read as any single character
+        word.text in lead or word.text.isdecimal() or len(word.text) == 1
+        for word in before
+    )
 
 
 def _is_everyday(line: TextLine, mention: Mention) -> bool:
@@ -400,6 +405,8 @@ def _unlisted(
     united = strength is not None and all(part.unit for part in strength.value.parts)
     needed = any(d.as_needed for d in dosages)
     listed = prescribing and line.section in ("", "prescription")
+    if not united and _DATED.search(line.folded):
+        return None
     untitled = listed and (strong or counted or dosed)
     rhythm = any(d.timing and (d.timing.frequency or d.timing.count) for d in dosages)
     if not (untitled or ((united or counted) and (rhythm or needed))):
@@ -409,6 +416,12 @@ def _unlisted(
     if item.said.unexplained and not prescribing:
         return None
     return item
+
+
+_DATED: Final = re.compile(
+    r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}\b"
+    r"|\b(?:janv|fevr|mars|avr|mai|juin|juil|aout|sept|oct|nov|dec)[a-z]*\.?\s+(?:19|20)\d\d\b"
+)
 
 
 def _has_unit(dosage: Dosage) -> bool:
@@ -651,6 +664,7 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
     strength = _value(
         item, "strength", said.strength, "dosage.strength",
         trust=1.0 if known else 0.97, doubts=(*strength_doubts, *_handwritten(item, said.strength)),
+        decisive=_figures(item, said.strength) if known else None,
     )  # fmt: skip
     return Medication(
         drug=drug,
@@ -666,6 +680,17 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
         substitution=_value(item, "substitution", said.substitution, "dosage.substitution"),
         ald=_ald(item),
     )
+
+
+def _figures(item: _Item, found: Found[T] | None) -> Span | None:
+    """The figures of a strength: where the medicine is known to have it, its unit is certain."""
+    if found is None:
+        return None
+    for span in _spans(item, found.start, found.end):
+        last = max((match.end() for match in _DIGIT.finditer(span.text)), default=0)
+        if last:
+            return span.line.span(span.start, span.start + last)
+    return None
 
 
 def _shown(item: _Item) -> str:

@@ -44,6 +44,7 @@ AGE_DIFFERS = "L'âge et la date de naissance ne concordent pas."
 SEX_DIFFERS = "La civilité et le numéro de sécurité sociale ne concordent pas."
 NIR_BIRTH = "Le numéro de sécurité sociale et la date de naissance ne concordent pas."
 SEVERAL_NAMES = "Plusieurs noms possibles sur le document."
+SEVERAL_NUMBERS = "Plusieurs numéros de ce type sur le document."
 NO_LABEL_DATE = "Date sans libellé près du nom : date de naissance ?"
 
 
@@ -130,7 +131,7 @@ def _pitch(parts: Sequence[TextLine]) -> float:
 
 
 def _parts(lines: Sequence[TextLine]) -> list[Part]:
-    pieces = _whole([piece for line in lines for piece in line.parts()])
+    pieces = _whole([piece for line in lines for piece in _cells(line)])
     height = _pitch(pieces)
     reach = 0.6 if all(piece.engine == TEXT_ENGINE for piece in pieces) else 1.5
     parts: list[Part] = []
@@ -158,6 +159,29 @@ _BREAKS_OFF = re.compile(
     r"(?<![a-z])(?:nee?(?:\(e\))?\s+le|date de naissance|ddn)\s*:?"
     r"(?:\s*\d{1,2}(?:er)?(?:\s+[a-z]+)?)?)\s*$"
 )
+
+
+def _cells(line: TextLine) -> Iterator[TextLine]:
+    """The columns of a row; a label alone in its own, as in a table, goes with the next."""
+    label: TextLine | None = None
+    for piece in line.parts():
+        if label is not None:
+            colon = label.text.rstrip(" :") + " :"
+            yield joined(replace(label, text=colon), piece)
+            label = None
+        elif _is_label(piece):
+            label = piece
+        else:
+            yield piece
+    if label is not None:
+        yield label
+
+
+def _is_label(piece: TextLine) -> bool:
+    text = piece.folded.strip(" :.") + " "
+    return any(
+        pattern.fullmatch(text) for key, pattern in _patterns().items() if key.startswith("label_")
+    )
 
 
 def _whole(pieces: Sequence[TextLine]) -> list[TextLine]:
@@ -313,12 +337,18 @@ def _patient_names(
     return found
 
 
+# Labels that need no colon: nothing else begins so.
+_SPEAKING = ("patient", "concerne", "identite", "nom et prenom", "nom, prenom", "nom prenom",
+             "nom/prenom", "beneficiaire")  # fmt: skip
+
+
 def _labelled_whole(part: Part) -> Iterator[Candidate]:
     line = part.line
     for match in _patterns()["label_whole"].finditer(line.folded):
         if match.start() > 2 and ":" not in match[0]:
             continue
-        if not re.search(r"[:=]", match[0]) and not match[0].startswith(("patient", "concerne")):
+        colon = re.search(r"[:=]", match[0])
+        if not colon and (match.start() > 2 or not match[0].startswith(_SPEAKING)):
             continue
         civility = _patterns()["civility"].match(line.folded, match.end())
         start = civility.end() if civility else match.end()
@@ -1112,9 +1142,9 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
     return Prescriber(
         name=name,
         speciality=speciality,
-        rpps=_labelled_number(parts, "rpps", 11),
-        am=_labelled_number(parts, "am", 9),
-        finess=_labelled_number(parts, "finess", 9),
+        rpps=_labelled_number(parts, home, "rpps", 11),
+        am=_labelled_number(parts, home, "am", 9),
+        finess=_labelled_number(parts, home, "finess", 9),
         address=_address(own),
         phone=_phone(own),
     )
@@ -1199,27 +1229,45 @@ def _letterhead(parts: Sequence[Part], home: Block | None, patient: Patient) -> 
     return (*own, *rest)
 
 
-def _labelled_number(parts: Sequence[Part], kind: str, length: int) -> Value[str] | None:
-    """The number after its label. Where it is written twice (a stamp, a foot), the reading that
-    passes its checks and was read best counts."""
+def _labelled_number(
+    parts: Sequence[Part], home: Block | None, kind: str, length: int
+) -> Value[str] | None:
+    """The number after its label: where several prescribers share a letterhead, the one in the
+    writer's own block. Where it is written twice (a stamp, a foot), the reading that passes its
+    checks and was read best counts."""
     found = [
-        (number, line)
+        (number, line, part.block is home)
         for index, part in enumerate(parts)
         for number, line in _numbers_after(parts, index, part, kind, length)
     ]
     if not found:
         return None
-    number, line = min(
-        found,
+    owned = any(own for *_, own in found)
+    number, line, _ = min(
+        (one for one in found if one[2] or not owned or _same_number(one, found)),
         key=lambda item: (len(item[0].doubts), -item[1].span(item[0].start, item[0].end).reading),
     )
+    others = {one.number for one, _, own in found if not one.doubts} - {number.number}
+    doubts = number.doubts
+    if others and not owned:
+        doubts += (SEVERAL_NUMBERS,)
     return value(
         "identifier",
         number.number,
         line.span(number.start, number.end),
         f"identity.prescriber.{kind}",
         trust=0.99,
-        doubts=number.doubts,
+        doubts=doubts,
+    )
+
+
+def _same_number(
+    one: tuple[Number, TextLine, bool], found: Sequence[tuple[Number, TextLine, bool]]
+) -> bool:
+    """Whether a number outside the writer's block is, but for a few characters, one inside it."""
+    return any(
+        own and sum(a != b for a, b in zip(number.number, one[0].number, strict=False)) <= 2
+        for number, _, own in found
     )
 
 

@@ -76,9 +76,9 @@ def _cased(key: str, word: str) -> str:
 
 # What a round bullet is read as, and a nought with a stroke or a dot in it.
 _BULLETS = frozenset("eoO©®°¢@¤»«*=~")
-_NOUGHT = re.compile(r"[©®Ø](?=[,;.]?$)")
+_NOUGHT = re.compile(r"^(?:[©®Ø]|O0|0O|OO)(?=[,;.]?$)")
 # Behind a number: « µg » and what it is read as. « mm Hg » has a word in front.
-_MICROGRAMS = re.compile(r"(?:[uüûUjyplH]g|Ug|µq|ug)(?=[,;.]?$)")
+_MICROGRAMS = re.compile(r"(?:[uüûUjyplH]g|pig|µq)(?=[,;.]?$)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _STOPPED = re.compile(r"(\d+)\.")
 _UNITS = frozenset(["ui", "mg", "g", "ml", "µg", "kg", "cm"])

@@ -14,7 +14,8 @@ from pipeline.model import Box, Evidence, Patient, Prescriber, Value
 
 _CONTACT = re.compile(
     r"(?<![a-z])(?:tel\b|telephone|fax\b|rpps|finess|adeli|n° am\b|assurance maladie|"
-    r"securite sociale|n° ss\b|nir\b|siret|siren|e-?mail|mail\b|"
+    r"securite sociale|n° ss\b|nir\b|nss\b|matricule ins|siret|siren|e-?mail|mail\b|"
+    r"facturation|n° d'identification|lundi au|"
     r"site\b|www\.|"
     r"conventionne\w*|secteur [12]|secretariat|sur rendez-vous|consultations? sur|diplome\w*|"
     r"ancien\w* (?:interne|"
@@ -23,10 +24,19 @@ _CONTACT = re.compile(
     r"urgences? :)|@\w"
 )
 
-# « Fait à Saint-Rémy-les-Ormes, le 12/11/2026 »
+# « Fait à Saint-Rémy-les-Ormes, le jeudi 12/11/2026 », « Valbourg, 12/11/2026 »
 _DATELINE = re.compile(
     r"\W*(?:(?:fait|etabli|redige|signe)\s+a\s+)?(?:[a-z][a-z' -]{1,40},?\s+)?(?:le|ce|du|"
-    r"date\s*:)\s+[^a-z]*[a-z]{0,10}[^a-z]*$"
+    r"date\s*:)\s+(?:(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)\s+)?"
+    r"[^a-z]*[a-z]{0,10}[^a-z]*$|"
+    r"[a-z][a-z' -]{1,40}(?:,| -)\s*\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}\W*$"
+)
+# The fields of a patient's block, with or without the colon that engines lose.
+_FIELD = re.compile(
+    r"\W*(?:nom|prenom|prenoms|prenom\(s\)|nom d'usage|nom de famille|nom de naissance|sexe|age|"
+    r"nom de jeune fille|nom et prenom|identite|concerne|patient(?:\(e\)|e)?|beneficiaire|"
+    r"date de naissance|ddn|adresse)\s*(?::|\s[A-ZÀ-Ý\d])",
+    re.IGNORECASE,
 )
 
 
@@ -47,6 +57,10 @@ def head_rows(
             sources.append(one.evidence)
     signature = _signature(prescriber)
     alone = [all(_is_head(part, sources, signature) for part in line.parts()) for line in lines]
+    alone = [
+        known or (i < 0.5 * len(lines) and _is_field(line, sources, signature))
+        for i, (line, known) in enumerate(zip(lines, alone, strict=True))
+    ]
     # Above the first row that says something clinical, rows between those of identity belong to
     # them (a practice, a degree, a slogan).
     body = next(
@@ -86,6 +100,19 @@ _CLINICAL = re.compile(
     r"ordonnance|certificat|consultation|grossesse|examens?|allerg\w+|motif|antecedents|certifie|"
     r"soussignee?|affection|prescriptions?|demande|observation|faire)(?![a-z])"
 )
+
+
+def _is_field(line: TextLine, sources: Sequence[Evidence], signature: str) -> bool:
+    """Whether a row is made of the fields of a patient's block and of what is head already."""
+    parts = line.parts()
+    if len(line.text) > 90 or _CLINICAL.search(line.folded):
+        return False
+    return all(
+        _is_head(part, sources, signature)
+        or bool(_FIELD.match(part.folded))
+        or (index > 0 and bool(_FIELD.match(f"{parts[index - 1].folded.rstrip(' :')} : ")))
+        for index, part in enumerate(parts)
+    )
 
 
 def _signature(prescriber: Prescriber) -> str:

@@ -101,6 +101,10 @@ _UNFINISHED = re.compile(
     r"(?:,|\b(?:a|de|du|des|d'|pour|pendant|pdt|qsp|x|et|ou|le|la|les|si|par|avec|sans|en|au|puis|"
     r"toutes|tous|dans|chez)(?:\s+\d{1,3})?|\b(?:qsp|pendant|pour|pdt|x)\s*\d{1,3}|-)\s*$"
 )
+_MEASURED = re.compile(
+    r"\b(?:fr|fc|pouls|ta|pa|tension|poids|taille|imc|spo2|sao2|sat|eva|hu|crp|hb|hba1c|dep|bdc|bdcf|"
+    r"temperature|saturation|glycemie|ferritine|creatinine|tsh)\s*[:=]?\s*$"
+)
 # « RAMIPRIL 10 mg »: a medicine with its strength, or a name in capitals, opens a row of its own.
 _NEW_MEDICINE = re.compile(
     r"[A-ZÀ-Ý][^\W\d_]{2,}(?:[ '-][^\W\d_]+){0,4}\s+\d[\d ,./]*\s?(?:mg|g|µg|ug|mcg|UI|%)(?!\w)|"
@@ -154,6 +158,8 @@ def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
         return False
     first = following.tokens[0].level
     if unfinished and following.text[:1].islower():
+        return True
+    if _MEASURED.search(row.folded) and following.text[:1].isdigit():
         return True
     character = first.width / max(len(following.tokens[0].word.text), 1)
     # A line of its own may happen to be long: only one that fills its column is a wrapped one.

@@ -186,6 +186,8 @@ def test_nothing_about_anybody_invents_nobody(rows: Rows) -> None:
     ("rows_text", "family", "given_names"),
     [
         ("Concerne : M. Jérôme\nGarnier\nNé le 20/12/1999", "Garnier", ("Jérôme",)),
+        ("Mme Anne-Sophie\nPetit-Jean (née DA SILVA)", "Petit-Jean", ("Anne-Sophie",)),
+        ("Mme Noémie Gaëlle Delorme", "Delorme", ("Noémie", "Gaëlle")),
         ("NOM : SAINT - MARTIN\nPrénom : Camille", "SAINT-MARTIN", ("Camille",)),
         ("NOM : MARTIN - Prénom : Camille", "MARTIN", ("Camille",)),
         ("NOM : Nguyen\nVAN\nPrénom : Inès", "Nguyen VAN", ("Inès",)),

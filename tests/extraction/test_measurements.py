@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,17 @@ def test_the_evidence_names_its_rule_and_its_words() -> None:
     assert one.value is not None
     assert one.value.evidence.rule == "measurements.heart_rate.number"
     assert one.value.evidence.text == "FC 78 bpm"
+
+
+def test_a_unit_that_was_hardly_read_is_a_doubt_and_no_loss() -> None:
+    row = text_lines(document_from_text("HbA1c 7,2 %"))[0]
+    tokens = tuple(
+        replace(token, word=token.word.model_copy(update={"confidence": 0.2}))
+        if token.word.text == "%"
+        else token
+        for token in row.tokens
+    )
+    (measurement,) = read_measurements([replace(row, tokens=tokens)], TODAY, TODAY)
+    assert measurement.value is not None
+    assert measurement.value.state is State.DOUBTFUL
+    assert measurement.value.value is not None

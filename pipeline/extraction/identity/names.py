@@ -229,7 +229,10 @@ def _by_given_names(
     leading = next((i for i, one in enumerate(known) if not one), len(words))
     trailing = next((i for i, one in enumerate(reversed(known)) if not one), len(words))
     if known[0] and not known[-1]:
-        given_count, given_leads = (leading if capitals else 1), True
+        given_count, given_leads = leading, True
+        # « Jean Martin Dubois »: Martin may belong to either.
+        if leading > 1 and not capitals:
+            doubts += (ORDER_UNCLEAR,)
     elif known[-1] and not known[0]:
         given_count, given_leads = (trailing if capitals else 1), False
     else:

@@ -250,7 +250,8 @@ def _half_a_name(piece: TextLine, below: TextLine) -> bool:
     first = following[0]
     if first.folded in vocabulary()["names"]["never"]:
         return False
-    alone = len(following) <= 2 and not below.text[following[-1].end :].strip(" .")
+    behind = below.folded[following[-1].end :].strip(" .(")
+    alone = len(following) <= 2 and (not behind or behind.startswith(("nee", "epouse")))
     if field is not None:
         return alone and not any(is_given_name(word.text) for word in following)
     if not any(family):

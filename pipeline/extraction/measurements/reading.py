@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, cast
 
 from pipeline.extraction.dates.reading import DateMention, find_dates
-from pipeline.extraction.evidence import TextLine, value
+from pipeline.extraction.evidence import Span, TextLine, thresholds, value
 from pipeline.extraction.measurements.mending import mended
 from pipeline.extraction.measurements.vocabulary import (
     Entry,
@@ -1116,6 +1116,22 @@ def _of_line(
             yield built
 
 
+_UNIT_UNSURE = "Unité lue avec peu de certitude."
+
+
+def _decisive(line: TextLine, found: Found) -> tuple[Span, tuple[str, ...]]:
+    """What makes the value: its figures. A unit that was met in the vocabulary but read with less
+    certainty is a doubt."""
+    whole = line.span(found.start, found.end)
+    digits = [place for place, character in enumerate(whole.text) if character.isdigit()]
+    if not digits:
+        return whole, ()
+    figures = line.span(whole.start, whole.start + digits[-1] + 1)
+    if whole.reading < min(figures.reading, thresholds()["measurement"].sure):
+        return figures, (_UNIT_UNSURE,)
+    return whole, ()
+
+
 def _measurement(
     line: TextLine,
     label: Label | None,
@@ -1137,6 +1153,8 @@ def _measurement(
         if day is not None:
             date = value("date", day, mention.span, mention.rule, doubts=mention.doubts)
     trend = _trend(line, found.end)
+    decisive, unit_doubts = _decisive(line, found)
+    found = replace(found, doubts=(*found.doubts, *unit_doubts))
     if found.parts:
         components = tuple(
             Measurement(
@@ -1147,8 +1165,8 @@ def _measurement(
                     cast(Quantity, part.content),
                     whole,
                     rule,
-                    decisive=line.span(found.start, found.end),
-                    doubts=part.doubts,
+                    decisive=decisive,
+                    doubts=(*part.doubts, *unit_doubts),
                 ),
             )
             for part in found.parts
@@ -1161,7 +1179,6 @@ def _measurement(
             trend=trend,
             date=date,
         )
-    decisive = line.span(found.start, found.end)
     content = found.content
     read: Value[Quantity] | Value[Range] | Value[str] | Value[dt.date]
     if isinstance(content, DateMention):

@@ -1,4 +1,6 @@
-"""Fine-tunes the recogniser: ``python -m pipeline.training.train --lines DIR ... --out RUN``.
+"""Trains a recogniser: ``python -m pipeline.training.train --lines DIR ... --out RUN``.
+
+PP-OCRv6 small is fine-tuned; with ``--own`` a network of our own starts from nothing.
 
 Two CPU cores: ``torchrun --nproc-per-node 2 -m pipeline.training.train ...`` (one thread a
 process, gradients averaged). One GPU: a single process with ``--device cuda --workers 8
@@ -32,6 +34,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from pipeline.ocr.symbols import SYMBOLS
+from pipeline.training import own
 from pipeline.training.data import (
     Batch,
     Batches,
@@ -41,6 +44,7 @@ from pipeline.training.data import (
     rounds,
     trainable,
 )
+from pipeline.training.own import OwnRecogniser
 from pipeline.training.recogniser import Recogniser, pretrained, write_onnx
 
 ROUND = 1024
@@ -68,6 +72,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
         "--weights", type=Path, help="weights (ONNX) to go on from, instead of the published ones"
+    )
+    parser.add_argument(
+        "--own", action="store_true", help="train the network that is wholly ours, from nothing"
     )
     parser.add_argument("--steps", type=int, default=9000, help="length of the schedule")
     parser.add_argument(
@@ -111,7 +118,7 @@ def greedy_text(best: np.ndarray) -> str:
     return "".join(SYMBOLS[k - 1] for k in kept if k).strip()
 
 
-def error_rates(net: Recogniser, lines: list[LineImage], device: str) -> dict[str, float]:
+def error_rates(net: nn.Module, lines: list[LineImage], device: str) -> dict[str, float]:
     """Greedy character error rates (and case-insensitive, `_ci`) and word error rate by source."""
     net.eval()
     sums: dict[str, list[int]] = {}
@@ -181,7 +188,10 @@ def train(options: argparse.Namespace) -> None:
         [line for line in read_lines(options.dev) if not line.flags][::4] if options.dev else []
     )
 
-    net = pretrained(options.weights).to(options.device, memory_format=torch.channels_last)
+    net: Recogniser | OwnRecogniser = (
+        OwnRecogniser() if options.own else pretrained(options.weights)
+    )
+    net = net.to(options.device, memory_format=torch.channels_last)
     smooth = copy.deepcopy(net).requires_grad_(False)
     matrices = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim <= 1]
@@ -251,7 +261,7 @@ def train(options: argparse.Namespace) -> None:
                 break
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(options.rate, position.step, done)
-            if done >= options.settle and net.stem1.weight.requires_grad:
+            if done >= options.settle:
                 for part in net.early():
                     part.requires_grad_(False)
                     for parameter in part.parameters():
@@ -275,6 +285,8 @@ def train(options: argparse.Namespace) -> None:
                 kept = min(0.9965, position.step / (position.step + 100))
                 for slow, fast in zip(smooth.parameters(), net.parameters(), strict=True):
                     slow.lerp_(fast, 1 - kept)
+                for slow, fast in zip(smooth.buffers(), net.buffers(), strict=True):
+                    slow.copy_(fast)
         position.round += 1
         note(
             loss=round(sum(losses) / max(symbols, 1), 4),
@@ -288,7 +300,12 @@ def train(options: argparse.Namespace) -> None:
     if rank == 0:
         save()
         note(**(error_rates(smooth, watched, options.device) if watched else {}))
-        write_onnx(smooth.cpu().eval(), options.out / "handwriting.onnx")
+        smooth = smooth.cpu().eval()
+        target = options.out / "handwriting.onnx"
+        if isinstance(smooth, OwnRecogniser):
+            own.write_onnx(smooth, target)
+        else:
+            write_onnx(smooth, target)
     if world > 1:
         dist.barrier()
         dist.destroy_process_group()

@@ -100,15 +100,44 @@ def test_network_and_its_onnx_agree(tmp_path: Path) -> None:
     assert np.abs(ours - theirs).max() < 1e-4
 
 
+def test_our_own_network_and_its_onnx_agree(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="the training extra is not installed")
+    import onnxruntime
+
+    from pipeline.training.own import OwnRecogniser, write_onnx
+
+    net = OwnRecogniser().eval()
+    write_onnx(net, tmp_path / "net.onnx")
+    assert (tmp_path / "net.onnx").stat().st_size < 25_000_000
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
+    images = torch.rand(1, 1, 48, 488) * 2 - 1
+    with torch.no_grad():
+        ours = net(images).softmax(-1).numpy()
+    (theirs,) = session.run(None, {"x": images.expand(-1, 3, -1, -1).numpy()})
+    assert ours.shape == (1, 61, theirs.shape[-1])
+    assert np.abs(ours - theirs).max() < 1e-4
+
+
+@pytest.mark.parametrize("network", [(), ("--own", "--rate", "3e-2")])
 def test_a_run_learns_and_can_be_resumed(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: tuple[str, ...]
 ) -> None:
     pytest.importorskip("torch", reason="the training extra is not installed")
     from pipeline.training import train
 
     monkeypatch.setattr(train, "ROUND", 16)
     out = tmp_path / "run"
-    common = ["--lines", str(folder), "--out", str(out), "--columns", "3000", "--rate", "1e-3"]
+    common = [
+        "--lines",
+        str(folder),
+        "--out",
+        str(out),
+        "--columns",
+        "3000",
+        "--rate",
+        "1e-3",
+        *network,
+    ]
     train.train(train.arguments([*common, "--steps", "4"]))
     train.train(train.arguments([*common, "--steps", "16"]))
     curve = [json.loads(row) for row in (out / "curve.jsonl").read_text().splitlines()]

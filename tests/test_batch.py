@@ -65,7 +65,7 @@ def drafts(out: Path) -> dict[str, Any]:
 
 
 def fake_tesseract(folder: Path, script: str) -> Settings:
-    """Settings with an engine that runs `script` first, then reads as Tesseract does.
+    """Settings with an engine that runs `script` before each page, then reads as Tesseract does.
 
     In the script `$page` is the path of the page image, `$PPID` the worker.
     """
@@ -73,8 +73,8 @@ def fake_tesseract(folder: Path, script: str) -> Settings:
     real = shutil.which("tesseract")
     path.write_text(
         "#!/bin/bash\n"
-        'if [[ "$1" == *page.pgm ]]; then page="$1"\n' + script + "\nfi\n"
-        f'exec {real} "$@"\n'
+        f'if [[ "$*" != *stream_filelist* ]]; then exec {real} "$@"; fi\n'
+        "while read -r page; do\n" + script + '\necho "$page"; done | ' + f'{real} "$@"\n'
     )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return Settings(tesseract=str(path))
@@ -218,3 +218,11 @@ def test_bad_input_ends_in_one_state_each_and_the_batch_goes_on(
         [original] = [path for path in folder.iterdir() if path.name != "reason.json"]
         assert original.read_bytes() == before[origin]
     assert not [path for path in out.rglob("*") if "\n" in path.name]
+
+
+def test_workers_keep_freed_memory_for_the_next_page(tmp_path: Path) -> None:
+    """Dask would have them return it, and each image built from fresh pages costs twice."""
+    with batch._workers(1, tmp_path / "work") as client:
+        [inside] = client.run(lambda: dict(os.environ)).values()
+    assert batch.ALLOCATION.items() <= inside.items()
+    assert inside["OMP_THREAD_LIMIT"] == "1"

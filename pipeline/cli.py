@@ -12,7 +12,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -140,26 +140,41 @@ def extract(
     ] = None,
 ) -> None:
     """Passe un texte à l'extraction et affiche le brouillon FHIR (une ligne par document)."""
-    from pipeline.extraction.evidence import document_from_text
     from pipeline.fhir.serialising import dumps, operation_outcome
-    from pipeline.runner import draft_from_document
 
     if (text is None) == (lines is None):
         raise UsageError("Donnez soit --text, soit --lines.")
     settings = Settings()
     if text is not None:
-        content = _read_text(text)
-        bundle = draft_from_document(document_from_text(content), content.encode(), settings).bundle
-        typer.echo(dumps(bundle, indent=1))
+        typer.echo(dumps(_draft_of(_read_text(text), settings), indent=1))
         return
     assert lines is not None
     for line in _read_text(lines).splitlines():
         try:
-            draft = draft_from_document(document_from_text(line), line.encode(), settings).bundle
+            draft = _draft_of(line, settings)
         except RepriseError as error:
             # One answer a line, whatever a line holds, so that both can be read side by side.
             draft = operation_outcome(error)
         typer.echo(dumps(draft))
+
+
+_LONGEST_TEXT: Final = 200_000
+"""Characters of one document's text: a hundred dense pages."""
+
+
+def _draft_of(text: str, settings: Settings) -> dict[str, Any]:
+    """The draft Bundle of one document's text; raises `UsageError` where there is none to make."""
+    from pipeline.extraction.evidence import document_from_text
+    from pipeline.runner import draft_from_document
+
+    if not text.strip():
+        raise UsageError("Le texte est vide : il n'y a rien à lire.")
+    if len(text) > _LONGEST_TEXT:
+        raise UsageError(
+            f"Le texte est trop long ({len(text)} caractères, au plus {_LONGEST_TEXT}) : "
+            "donnez un document à la fois."
+        )
+    return draft_from_document(document_from_text(text), text.encode(), settings).bundle
 
 
 def _read_text(source: str) -> str:

@@ -110,7 +110,7 @@ def _count(
         scores["drug"],
         name,
         (drug for drug, _ in truth["drugs"]),
-        (one.drug.value.text for one in extraction.medications if one.drug.value is not None),
+        (one.drug.evidence.text for one in extraction.medications),
     )
     _alike(
         scores["allergy"],

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import statistics
+import textwrap
 import tomllib
 import unicodedata
 import uuid
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from pipeline.model import (
     Box,
@@ -167,19 +169,21 @@ class Span:
     @cached_property
     def words(self) -> tuple[Word, ...]:
         """Every word that the span touches, whole."""
-        return tuple(
-            token.word
-            for token in self.line.tokens
-            if token.start < self.end and self.start < token.end
-        )
+        return tuple(token.word for token in self.tokens)
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """The words that the span touches, at their places in the line."""
+        tokens = self.line.tokens
+        first = bisect_right(tokens, self.start, key=lambda token: token.end)
+        last = bisect_left(tokens, self.end, lo=first, key=lambda token: token.start)
+        return tokens[first:last]
 
     @property
     def boxes(self) -> tuple[Box, ...]:
         """One box for each row that the span runs over, in original pixels."""
         rows: list[list[Token]] = []
-        for token in self.line.tokens:
-            if token.start >= self.end or token.end <= self.start:
-                continue
+        for token in self.tokens:
             last = rows[-1][-1] if rows else None
             if last is not None and token.level.x >= last.level.x:
                 rows[-1].append(token)
@@ -191,9 +195,7 @@ class Span:
     def read_text(self) -> str:
         """The text as it was read: where the vocabulary set a word right, the word itself."""
         text, at = "", self.start
-        for token in self.line.tokens:
-            if token.end <= self.start or self.end <= token.start:
-                continue
+        for token in self.tokens:
             text += self.line.text[at : max(at, token.start)]
             start, end = max(token.start, self.start), min(token.end, self.end)
             repaired = self.line.text[token.start : token.end] != token.word.text
@@ -206,10 +208,8 @@ class Span:
         """Words of the span that the vocabulary set right: as read, and as understood."""
         return tuple(
             (token.word.text, self.line.text[token.start : token.end])
-            for token in self.line.tokens
-            if token.start < self.end
-            and self.start < token.end
-            and self.line.text[token.start : token.end] != token.word.text
+            for token in self.tokens
+            if self.line.text[token.start : token.end] != token.word.text
         )
 
     @property
@@ -536,8 +536,19 @@ def document_from_text(text: str) -> Document:
     )
 
 
+_WIDEST_ROW: Final = 2_000
+"""Characters of a row of text; a longer one goes on in the next, as on paper."""
+
+
+def _fitting(row: str) -> list[str]:
+    """A row, cut between words where it is too wide."""
+    if len(row) <= _WIDEST_ROW:
+        return [row]
+    return textwrap.wrap(row, _WIDEST_ROW, drop_whitespace=False, break_on_hyphens=False)
+
+
 def _grid_page(number: int, text: str) -> Page:
-    rows = [row.expandtabs(4) for row in text.splitlines()]
+    rows = [part for row in text.splitlines() for part in _fitting(row.expandtabs(4))]
     lines: list[Line] = []
     for y, row in enumerate(rows):
         words: list[Word] = []

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import Settings
 from pipeline.extraction.evidence import document_from_text, text_lines
 from pipeline.extraction.measurements.reading import read_measurements
 from pipeline.extraction.measurements.vocabulary import vocabulary
+from pipeline.extraction.pipeline import extract
 from pipeline.model import Measurement, Quantity, Range, State
 from tests.extraction.prescriptions import misread
 
@@ -254,6 +256,12 @@ def test_trend_side_and_day_stay_with_the_value() -> None:
     (glycated,) = _read("HbA1c du 02/10/2026 : 7,2 %")
     assert glycated.date is not None
     assert glycated.date.value == dt.date(2026, 10, 2)
+
+
+def test_a_sentence_about_the_patient_is_no_field_of_the_head() -> None:
+    text = "Examen clinique :\n- Patiente consciente avec score de Glasgow 15/15\n- TA 13/8"
+    found = extract(document_from_text(text), Settings(), TODAY).measurements
+    assert [one.key for one in found] == ["glasgow", "blood_pressure_panel"]
 
 
 def test_the_evidence_names_its_rule_and_its_words() -> None:

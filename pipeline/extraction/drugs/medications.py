@@ -309,6 +309,8 @@ def _starts_line(line: TextLine, mention: Mention) -> bool:
     """Whether nothing but bullets and lead words stands in front of the name."""
     bullet = _BULLET.match(line.text)
     start = bullet.end() if bullet else 0
+    if mention.start - start > _PROSE:
+        return False
     before = words(line, min(start, mention.start), mention.start)
     lead = words_of("lead", "words")
     return len(before) < 8 and all(

@@ -1205,12 +1205,10 @@ def _measurement(
 
 def _has_other_figures(line: TextLine, start: int, end: int) -> bool:
     """Whether the digits of a stretch are others than those of the words that were read."""
-    for token in line.tokens:
-        if token.start < end and start < token.end:
-            text = line.text[token.start : token.end]
-            if re.sub(r"\D", "", text) != re.sub(r"\D", "", token.word.text):
-                return True
-    return False
+    return any(
+        re.sub(r"\D", "", line.text[token.start : token.end]) != re.sub(r"\D", "", token.word.text)
+        for token in line.span(start, end).tokens
+    )
 
 
 def _paired(measurements: Sequence[Measurement]) -> Iterator[Measurement]:

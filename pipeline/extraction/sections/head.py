@@ -109,10 +109,19 @@ def _is_field(line: TextLine, sources: Sequence[Evidence], signature: str) -> bo
         return False
     return all(
         _is_head(part, sources, signature)
-        or bool(_FIELD.match(part.folded))
+        or _labelled(part)
         or (index > 0 and bool(_FIELD.match(f"{parts[index - 1].folded.rstrip(' :')} : ")))
         for index, part in enumerate(parts)
     )
+
+
+def _labelled(part: TextLine) -> bool:
+    """Whether a field stands first: « Patiente : » or « Patiente Zoé », no « patiente vue »."""
+    match = _FIELD.match(part.folded)
+    if match is None:
+        return False
+    last = part.text[match.end() - 1]
+    return last == ":" or last.isupper() or last.isdigit()
 
 
 def _signature(prescriber: Prescriber) -> str:

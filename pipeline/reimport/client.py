@@ -10,6 +10,7 @@ import email.utils
 import ipaddress
 import logging
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -443,7 +444,15 @@ def _silent(failure: httpx.HTTPError) -> ServerProblem:
 
 
 def _check_address(url: str) -> None:
-    parts = urlsplit(url)
+    """Raises `InsecureTarget`, or `NotAFhirServer` for what is no address at all."""
+    try:
+        if re.search(r"\s", url):
+            raise ValueError("a blank")
+        parts = urlsplit(url)
+        # Each of these refuses something: a port out of range, a host that is no name.
+        _ = parts.port, httpx.URL(url).host
+    except (ValueError, httpx.InvalidURL) as wrong:
+        raise NotAFhirServer("L'adresse du serveur est mal écrite : vérifiez-la.") from wrong
     if "@" in parts.netloc:
         raise InsecureTarget("Retirez le mot de passe de l'adresse : donnez-le à part.")
     if parts.scheme == "https" and parts.hostname:

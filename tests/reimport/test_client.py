@@ -272,6 +272,22 @@ def test_addresses(url: str, good: bool) -> None:
             Client(Target(url))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://[::1",
+        "https://dossier.example:abc/fhir",
+        "https://dossier.example:99999/fhir",
+        "https://exa mple/fhir",
+        "https://xn--/fhir",
+        "https://dossier.example/fhir\n",
+    ],
+)
+def test_what_is_no_address_at_all(url: str) -> None:
+    with pytest.raises(NotAFhirServer, match="mal écrite"):
+        Client(Target(url))
+
+
 def test_a_search_follows_its_pages_but_no_other_server() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.host == "dossier.example"

@@ -102,6 +102,23 @@ def test_a_large_scan_is_kept_whole(
     assert counted(server, {"Composition", "Binary"}) == {"Composition": 0, "Binary": 0}
 
 
+def test_what_a_document_no_longer_says_leaves_the_record(server: str, tmp_path: Path) -> None:
+    before, after = bundles.revalidated(tmp_path)
+    path = tmp_path / "validated" / "document.json"
+    for text in (before, after, before, after):
+        path.write_text(text, encoding="utf-8")
+        result = send(tmp_path, Target(server), bundles.EVERYONE, patience=PATIENCE)
+        assert {receipt.delivery for receipt in result.receipts} == {Delivery.SENT}
+        assert result.reconciliation is not None
+        assert result.reconciliation.complete
+        there = {
+            reference
+            for reference in bundles.references_of(before)
+            if httpx.get(f"{server}/{reference}", timeout=60).status_code == 200
+        }
+        assert there == bundles.references_of(text)
+
+
 def test_an_edit_survives_and_the_rest_is_taken_back(server: str, tmp_path: Path) -> None:
     sent = bundles.fill(tmp_path, 6)
     target = Target(server)

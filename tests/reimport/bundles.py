@@ -11,7 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.fhir.fields import fields
 from pipeline.fhir.serialising import dumps, loads
+from pipeline.fhir.validating import validate
+from pipeline.model import Decision, DecisionAction, DocumentKind
 from pipeline.reimport.assignment import Policy
 from pipeline.reimport.client import Patience
 from tests.fhir import examples
@@ -73,6 +76,31 @@ def with_large_scan(bundle: Json, size: int) -> Json:
         }
     )
     return bundle
+
+
+def revalidated(out: Path) -> tuple[str, str]:
+    """A consultation in `out`, validated; returns its file's text before and after a person took
+    a drug out that was read there by mistake."""
+    draft = examples.draft_of(DocumentKind.CONSULTATION, 3, clean=True)
+    field = next(f for f in fields(draft) if f.path == "medicationCodeableConcept")
+    reject = Decision(
+        action=DecisionAction.REJECT,
+        field=field.name,
+        old=field.value,
+        who=DOCTOR,
+        when=examples.VALIDATED,
+    )
+    before, after = (
+        dumps(validate(draft, taken, DOCTOR, examples.VALIDATED)) for taken in ((), (reject,))
+    )
+    (out / "validated").mkdir()
+    (out / "validated" / "document.json").write_text(before, encoding="utf-8")
+    return before, after
+
+
+def references_of(text: str) -> set[str]:
+    """Where everything of a bundle goes that is PUT."""
+    return set(put_references([loads(text)]))
 
 
 def put_references(bundles: Iterable[Json]) -> list[str]:

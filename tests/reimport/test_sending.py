@@ -16,11 +16,8 @@ import httpx
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.fhir.fields import fields
 from pipeline.fhir.records import INLINE_LIMIT
 from pipeline.fhir.serialising import dumps, loads
-from pipeline.fhir.validating import validate
-from pipeline.model import Decision, DecisionAction, DocumentKind
 from pipeline.reimport.assignment import Policy, decide, recall
 from pipeline.reimport.client import Patience, Target
 from pipeline.reimport.errors import AlreadySending, InsecureTarget, PatientUndecided
@@ -34,7 +31,6 @@ from pipeline.reimport.receipts import (
 )
 from pipeline.reimport.roster import keep_roster
 from pipeline.reimport.sending import Outcome, choose, questions, send, titles
-from tests.fhir import examples
 from tests.reimport import bundles
 from tests.reimport.chaos import FAULTS, Chaos, proxy
 from tests.reimport.server import FhirServer, outcome
@@ -166,38 +162,13 @@ def test_a_document_validated_again_is_updated(server: FhirServer, tmp_path: Pat
     assert [r for r, n in server.writes.items() if n > 1] == [reference]
 
 
-def revalidated(out: Path) -> tuple[str, str]:
-    """A consultation in `out`, validated; returns its file's text before and after a person took
-    a drug out that was read there by mistake."""
-    draft = examples.draft_of(DocumentKind.CONSULTATION, 3, clean=True)
-    field = next(f for f in fields(draft) if f.path == "medicationCodeableConcept")
-    reject = Decision(
-        action=DecisionAction.REJECT,
-        field=field.name,
-        old=field.value,
-        who=bundles.DOCTOR,
-        when=examples.VALIDATED,
-    )
-    before, after = (
-        dumps(validate(draft, taken, bundles.DOCTOR, examples.VALIDATED))
-        for taken in ((), (reject,))
-    )
-    (out / "validated").mkdir()
-    (out / "validated" / "document.json").write_text(before, encoding="utf-8")
-    return before, after
-
-
-def references_of(text: str) -> set[str]:
-    return set(bundles.put_references([loads(text)]))
-
-
 def test_what_a_document_no_longer_says_leaves_the_record(
     server: FhirServer, tmp_path: Path
 ) -> None:
-    before, after = revalidated(tmp_path)
+    before, after = bundles.revalidated(tmp_path)
     path = tmp_path / "validated" / "document.json"
     send_to(server, tmp_path)
-    (gone,) = references_of(before) - references_of(after)
+    (gone,) = bundles.references_of(before) - bundles.references_of(after)
     assert gone.startswith("MedicationRequest/")
     path.write_text(after, encoding="utf-8")
     for dry_run in (True, False):
@@ -220,9 +191,9 @@ def test_what_a_document_no_longer_says_leaves_the_record(
 def test_what_a_document_no_longer_says_stays_where_someone_edited_it(
     server: FhirServer, tmp_path: Path
 ) -> None:
-    before, after = revalidated(tmp_path)
+    before, after = bundles.revalidated(tmp_path)
     send_to(server, tmp_path)
-    (gone,) = references_of(before) - references_of(after)
+    (gone,) = bundles.references_of(before) - bundles.references_of(after)
     server.edit(gone, note=[{"text": "vu avec le patient"}])
     (tmp_path / "validated" / "document.json").write_text(after, encoding="utf-8")
     (receipt,) = send_to(server, tmp_path).receipts
@@ -234,7 +205,7 @@ def test_what_a_document_no_longer_says_stays_where_someone_edited_it(
 def test_a_harmful_network_takes_out_what_is_no_longer_said(
     server: FhirServer, tmp_path: Path
 ) -> None:
-    before, after = revalidated(tmp_path)
+    before, after = bundles.revalidated(tmp_path)
     send_to(server, tmp_path)
     (tmp_path / "validated" / "document.json").write_text(after, encoding="utf-8")
     with server.serve() as upstream, proxy(upstream, Chaos(5, rate=0.4)) as url:
@@ -245,7 +216,7 @@ def test_a_harmful_network_takes_out_what_is_no_longer_said(
             result = send(tmp_path, Target(url), bundles.EVERYONE, patience=bundles.STUBBORN)
     assert result.reconciliation is not None
     assert result.reconciliation.complete
-    assert set(server.held) & references_of(before) == references_of(after)
+    assert set(server.held) & bundles.references_of(before) == bundles.references_of(after)
 
 
 def test_papers_of_one_patient_are_written_one_after_the_other(

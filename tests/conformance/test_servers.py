@@ -51,7 +51,7 @@ def expect_once(base: str, sent: list[dict[str, Any]]) -> None:
 
 
 def test_three_sends_through_a_harmful_network(server: str, tmp_path: Path) -> None:
-    sent = bundles.fill(tmp_path, COUNT)
+    sent = bundles.fill(tmp_path, COUNT, papers=2)
     chaos = Chaos(seed=20261123, rate=0.15)
     with proxy(server, chaos) as url:
         for _ in range(3):
@@ -65,7 +65,7 @@ def test_three_sends_through_a_harmful_network(server: str, tmp_path: Path) -> N
 
 
 def test_ten_kills_of_the_sender(server: str, tmp_path: Path) -> None:
-    sent = bundles.fill(tmp_path, COUNT)
+    sent = bundles.fill(tmp_path, COUNT, papers=2)
     chaos = Chaos(seed=1, rate=0.0)
     passed: Callable[[], int] = lambda: chaos.passed  # noqa: E731
     with proxy(server, chaos) as url:

@@ -16,6 +16,7 @@ from pipeline.fhir.serialising import dumps, loads
 from pipeline.fhir.validating import validate
 from pipeline.model import Decision, DecisionAction, DocumentKind
 from pipeline.reimport.assignment import Policy
+from pipeline.reimport.bundles import patient_of
 from pipeline.reimport.client import Patience
 from tests.fhir import examples
 
@@ -28,21 +29,21 @@ STUBBORN = Patience(tries=25, first=0.002, longest=0.02)
 
 
 @cache
-def texts(count: int) -> tuple[str, ...]:
-    """`count` validated bundles as FHIR JSON, each of a patient of its own."""
+def texts(count: int, papers: int = 1) -> tuple[str, ...]:
+    """`count` validated bundles as FHIR JSON, so many of each patient."""
     return tuple(
-        dumps(_of_another(bundle, number))
+        dumps(_of_another(bundle, number // papers))
         for number, bundle in enumerate(examples.validated(count))
     )
 
 
-def fill(out: Path, count: int) -> list[Json]:
-    """Write `count` validated bundles into `out`; returns them."""
+def fill(out: Path, count: int, papers: int = 1) -> list[Json]:
+    """Write `count` validated bundles into `out`, so many of each patient; returns them."""
     folder = out / "validated"
     folder.mkdir(parents=True, exist_ok=True)
-    for number, text in enumerate(texts(count)):
+    for number, text in enumerate(texts(count, papers)):
         (folder / f"document-{number:04}.json").write_text(text, encoding="utf-8")
-    return [loads(text) for text in texts(count)]
+    return [loads(text) for text in texts(count, papers)]
 
 
 def with_large_scan(bundle: Json, size: int) -> Json:
@@ -124,10 +125,11 @@ def conditions(bundles: Iterable[Json]) -> set[tuple[str, str]]:
 
 
 def kinds(bundles: Iterable[Json]) -> Counter[str]:
-    """How many resources of each type must be on the server, actors once each."""
+    """How many resources of each type must be on the server, actors and patients once each."""
     bundles = list(bundles)
     counted = Counter(reference.partition("/")[0] for reference in put_references(bundles))
     counted.update(kind for kind, _ in conditions(bundles))
+    counted["Patient"] = len({dumps(patient_of(bundle)["name"]) for bundle in bundles})
     return counted
 
 
@@ -148,5 +150,7 @@ def _of_another(bundle: Json, number: int) -> Json:
         patient["name"] = [{"use": "usual", "family": family, "given": [_GIVEN[number * 3 % 8]]}]
         patient["birthDate"] = f"{1930 + number % 80}-{1 + number % 12:02}-{1 + number % 28:02}"
         patient["identifier"] = patient["identifier"][:1]
-        patient.pop("_birthDate", None)
+        patient["gender"] = ("female", "male")[number % 2]
+        for name in ("_birthDate", "_gender"):
+            patient.pop(name, None)
     return bundle

@@ -81,7 +81,7 @@ def test_references_lead_to_what_the_server_holds(server: FhirServer, tmp_path: 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_harmful_network_changes_nothing(server: FhirServer, tmp_path: Path, seed: int) -> None:
-    sent = bundles.fill(tmp_path, COUNT)
+    sent = bundles.fill(tmp_path, COUNT, papers=2)
     chaos = Chaos(seed, rate=0.4)
     with server.serve() as upstream, proxy(upstream, chaos) as url:
         for _ in range(3):
@@ -222,15 +222,7 @@ def test_a_harmful_network_takes_out_what_is_no_longer_said(
 def test_papers_of_one_patient_are_written_one_after_the_other(
     server: FhirServer, tmp_path: Path
 ) -> None:
-    bundles.fill(tmp_path, 8)
-    for number in range(8):
-        # Four patients with two papers each.
-        path = tmp_path / "validated" / f"document-{number:04}.json"
-        other = tmp_path / "validated" / f"document-{number % 4:04}.json"
-        bundle, first = loads(path.read_bytes()), loads(other.read_bytes())
-        for name in ("name", "birthDate", "gender"):
-            bundle["entry"][0]["resource"][name] = first["entry"][0]["resource"].get(name)
-        path.write_text(dumps(bundle), encoding="utf-8")
+    bundles.fill(tmp_path, 8, papers=2)
     inner = server.transport()
     at_work: Counter[str] = Counter()
     together: list[int] = []

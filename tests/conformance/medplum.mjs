@@ -69,7 +69,7 @@ const server = createServer(async (incoming, outgoing) => {
     chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);
-  const raw = bytes.length && !incoming.headers['content-type']?.includes('json');
+  const raw = incoming.method === 'PUT' && !incoming.headers['content-type']?.includes('json');
   let answer;
   try {
     const body = raw ? binary(incoming) : bytes.length ? JSON.parse(bytes.toString('utf8')) : undefined;

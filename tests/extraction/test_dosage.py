@@ -360,3 +360,12 @@ def test_how_often_a_step_is_taken_is_not_guessed_from_several_times_a_day() -> 
     assert found.steps is not None
     last = found.steps.value[-1].timing
     assert last is not None and last.frequency is None
+
+
+@pytest.mark.parametrize("text", ["1 sachet par jour si besoin pdt", "1 cp le soir, QSP"])
+def test_a_duration_that_was_announced_and_not_read_is_doubted(text: str) -> None:
+    assert "Durée annoncée mais non lue." in read_dosage(text).doubts
+
+
+def test_a_duration_that_was_read_is_not() -> None:
+    assert read_dosage("1 sachet par jour si besoin pdt 3 j").doubts == ()

@@ -64,3 +64,29 @@ def test_the_number_is_that_of_the_doctor_who_signs(extracted: Extracted) -> Non
     assert found.prescriber.name.value.family == "Roussel"
     assert found.prescriber.rpps is not None
     assert found.prescriber.rpps.value == "10992525955"
+
+
+def test_a_colleagues_number_is_nobodys_else(extracted: Extracted) -> None:
+    found = extracted(
+        "Dr Valérie Roussel                    Dr Jeanne HERVIEU\n"
+        "Médecine générale                     Médecine générale\n"
+        "Diplômée de Lyon                      RPPS : 10990000019\n\n"
+        "Mme ROY Zoé, née le 12/03/1988\n\nle 12/11/2026\n\nAMLOR 5 mg\n1 gélule le matin\n\n\n"
+        "Dr Valérie Roussel\n"
+    )
+    assert found.prescriber.rpps is None
+
+
+def test_a_number_with_its_unit_is_a_strength(extracted: Extracted) -> None:
+    (medication,) = extracted(
+        f"{HEAD}Mme ROY Zoé\n\nOrdonnance\n\nMACROGOL 4000 mg : 1 sachet par jour\n"
+    ).medications
+    assert medication.strength is not None and medication.strength.value is not None
+    assert [int(part.value) for part in medication.strength.value.parts] == [4000]
+
+
+def test_a_dip_stick_is_no_medicine(extracted: Extracted) -> None:
+    found = extracted(
+        f"{HEAD}Mme ROY Zoé\n\nConsultation de grossesse\n\n13 SA\nAlbumine + - Sucre 0\n"
+    )
+    assert found.medications == ()

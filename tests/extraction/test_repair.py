@@ -19,6 +19,8 @@ from pipeline.extraction.repair.reading import repaired
         ("ZYMAD 100000. UI ampoule", "ZYMAD 100000 UI ampoule"),
         ("Dextro 1,69 g/1", "Dextro 1,69 g/l"),
         ("dans l'æil droit", "dans l'œil droit"),
+        ("Sp0O2 94%", "SpO2 94%"),
+        ("TA 14/10, 39°%6, FR 16", "TA 14/10, 39°6, FR 16"),
         # and what must stay
         ("TA 120/80 mm Hg", "TA 120/80 mm Hg"),
         ("e vogalene", "e vogalene"),

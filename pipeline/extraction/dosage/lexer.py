@@ -278,10 +278,12 @@ def _word(word: str, start: int, end: int) -> list[_Piece]:
     if len(word) != end - start:  # ligatures or dots: offsets inside the word are lost
         return [_Piece(text, start, end, number, fixed) for text, number, fixed in _split(word)]
     pieces: list[_Piece] = []
-    for text, number, fixed in _split(word):
-        size = len(text) if not fixed else None
-        pieces.append(_Piece(text, start, end if size is None else start + size, number, fixed))
-        start = pieces[-1].end
+    parts = _split(word)
+    for place, (text, number, fixed) in enumerate(parts, start=1):
+        # a repaired part may have had another length: the last takes what is left
+        stop = end if fixed and place == len(parts) else min(start + len(text), end)
+        pieces.append(_Piece(text, start, stop, number, fixed))
+        start = stop
     if pieces and pieces[-1].end < end:
         pieces[-1] = pieces[-1]._replace(end=end)
     return pieces

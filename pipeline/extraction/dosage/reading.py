@@ -8,6 +8,7 @@ unsaid stays unsaid: nothing here fills in a usual dose.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -171,6 +172,7 @@ _TIME_NAMES: Final[dict[PeriodUnit, tuple[str, str]]] = {
     "mo": ("mois", "mois"),
     "a": ("an", "ans"),
 }
+_CUT_OFF: Final = re.compile(r"(?i)\b(?:pdt|pendant|qsp|durant|x)\s*[:.]?\s*$")
 _MEAL_MOMENTS: Final = {"M": "MORN", "D": "NOON", "V": "EVE"}
 
 
@@ -749,6 +751,8 @@ class _Reader:
         doubts = list(self.doubts)
         if self.repaired:
             doubts.append("Orthographe restituée par le programme.")
+        if dosages and _CUT_OFF.search(self.text):
+            doubts.append("Durée annoncée mais non lue.")
         meaningful = [word for word in self.unexplained if any(c.isalnum() for c in word)]
         if meaningful:
             doubts.append("Mots non interprétés : " + ", ".join(dict.fromkeys(meaningful)) + ".")

@@ -155,7 +155,10 @@ def _zone(line: TextLine) -> tuple[bool, Span] | None:
 
 def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> list[_Item]:
     """The medicines of one row, each with the stretch that speaks of it."""
-    mentions = list(exact_mentions(line, terminology, lookalikes=prescribing))
+    mentions = [
+        _without_strength(line, mention, terminology)
+        for mention in exact_mentions(line, terminology, lookalikes=prescribing)
+    ]
     mentions = _brand_in_brackets(line, [m for m in mentions if not _is_everyday(line, m)])
     items: list[_Item] = []
     begin = 0
@@ -197,6 +200,20 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
             own = [item for item in items if item.said.says_anything]
             items = [unknown, *own] if unknown.passages[0][2] < len(line.text) else [unknown]
     return items
+
+
+_NUMBERED: Final = re.compile(r"(?P<name>.*[^\W\d_])\s+\d+")
+_UNIT: Final = re.compile(r"\s?(?:mg|g|µg|microg\w*|mcg|ui|%)(?![a-z0-9])")
+
+
+def _without_strength(line: TextLine, mention: Mention, terminology: Terminology) -> Mention:
+    """« MACROGOL 4000 mg »: a number that has its unit is a strength, though names have it too."""
+    match = _NUMBERED.fullmatch(mention.text)
+    if match is None or _UNIT.match(line.folded, mention.end) is None:
+        return mention
+    shorter = line.piece(0, mention.start + match.end("name"))
+    found = () if shorter is None else tuple(exact_mentions(shorter, terminology))
+    return next((one for one in found if one.start == mention.start), mention)
 
 
 _NAME_AND_STRENGTH: Final = re.compile(

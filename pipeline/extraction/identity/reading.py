@@ -1140,12 +1140,16 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
     if home is None and speciality_part is not None:
         home = speciality_part.block
     own = _letterhead(parts, home, patient)
+    family = name.value.family if name is not None and name.value is not None else ""
+    own_or_shared = [
+        part for part in parts if part.block is home or not _of_colleague(part.block, family)
+    ]
     return Prescriber(
         name=name,
         speciality=speciality,
-        rpps=_labelled_number(parts, home, "rpps", 11),
-        am=_labelled_number(parts, home, "am", 9),
-        finess=_labelled_number(parts, home, "finess", 9),
+        rpps=_labelled_number(own_or_shared, home, "rpps", 11),
+        am=_labelled_number(own_or_shared, home, "am", 9),
+        finess=_labelled_number(own_or_shared, home, "finess", 9),
         address=_address(own),
         phone=_phone(own),
     )
@@ -1259,6 +1263,16 @@ def _labelled_number(
         f"identity.prescriber.{kind}",
         trust=0.99,
         doubts=doubts,
+    )
+
+
+def _of_colleague(block: Block, family: str) -> bool:
+    """Whether a block opens with the title and name of somebody else than the prescriber."""
+    if not family:
+        return False
+    titled = [part.line for part in block.parts if _leading_title(part.line)]
+    return bool(titled) and not any(
+        _fold_name(family) in _fold_name(part.line.text) for part in block.parts
     )
 
 

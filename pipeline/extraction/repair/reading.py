@@ -20,7 +20,7 @@ from rapidfuzz.distance import Levenshtein
 from pipeline.extraction.evidence import TextLine, Token, fold
 from pipeline.model import Alternative
 
-_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
+_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0o", "o"), ("o0", "o"))
 _CLASSES = str.maketrans(
     {
         "0": "o",
@@ -80,6 +80,7 @@ _NOUGHT = re.compile(r"^(?:[©®Ø]|O0|0O|OO)(?=[,;.]?$)")
 # Behind a number: « µg » and what it is read as. « mm Hg » has a word in front.
 _MICROGRAMS = re.compile(r"(?:[uüûUjyplH]g|pig|µq)(?=[,;.]?$)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_DEGREES = re.compile(r"(?<=\d\d°)%(?=\d)")
 _STOPPED = re.compile(r"(\d+)\.")
 _UNITS = frozenset(["ui", "mg", "g", "ml", "µg", "kg", "cm"])
 
@@ -133,6 +134,7 @@ def _beside(written: str, before: str, after: str) -> str:
         written = _MICROGRAMS.sub("µg", written)
     if _STOPPED.fullmatch(written) and fold(after.rstrip(".,;")) in _UNITS:
         written = written[:-1]
+    written = _DEGREES.sub("", written)
     return _NOUGHT.sub("0", written) if before else written
 
 

@@ -95,12 +95,14 @@ _NEW_STATEMENT = re.compile(
     r"ta\b|fc\b|poids|taille|bdcf?|maf|hu\b)"
 )
 _EXPECTS_NUMBER = re.compile(
-    r"(?:[:=]|\b(?:fr|fc|pouls|ta|pa|poids|taille|imc|spo2|sat|eva|hu|crp|hb|de|a|du|le|et))\s*$"
+    r"(?:[:=]|\b(?:fr|fc|pouls|ta|pa|poids|taille|imc|spo2|sat|eva|hu|crp|hb|de|a|du|le|et|pdt|"
+    r"pendant|qsp|pour|x))\s*$"
 )
 _UNFINISHED = re.compile(
     r"(?:,|\b(?:a|de|du|des|d'|pour|pendant|pdt|qsp|x|et|ou|le|la|les|si|par|avec|sans|en|au|puis|"
     r"toutes|tous|dans|chez)(?:\s+\d{1,3})?|\b(?:qsp|pendant|pour|pdt|x)\s*\d{1,3}|-)\s*$"
 )
+_LASTING = re.compile(r"\b(?:pdt|pendant|qsp|pour|x)\s*$")
 _MEASURED = re.compile(
     r"\b(?:fr|fc|pouls|ta|pa|tension|poids|taille|imc|spo2|sao2|sat|eva|hu|crp|hb|hba1c|dep|bdc|bdcf|"
     r"temperature|saturation|glycemie|ferritine|creatinine|tsh)\s*[:=]?\s*$"
@@ -159,7 +161,8 @@ def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
     first = following.tokens[0].level
     if unfinished and following.text[:1].islower():
         return True
-    if _MEASURED.search(row.folded) and following.text[:1].isdigit():
+    counts = _MEASURED.search(row.folded) or _LASTING.search(row.folded)
+    if counts and following.text[:1].isdigit():
         return True
     character = first.width / max(len(following.tokens[0].word.text), 1)
     # A line of its own may happen to be long: only one that fills its column is a wrapped one.

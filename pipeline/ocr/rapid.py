@@ -51,7 +51,7 @@ class RapidRecogniser:
         self, lines: Sequence[Pixels], lexicon: Sequence[str] = ()
     ) -> tuple[Transcription, ...]:
         """Best path of each line image; the lexicon is not used."""
-        return tuple(_transcription(tuple(emissions(line))) for line in lines)
+        return tuple(_transcription(tuple(emissions(line)), line.shape[0]) for line in lines)
 
 
 @functools.cache
@@ -112,11 +112,19 @@ def _runs(values: npt.NDArray[np.intp]) -> Iterator[tuple[int, int]]:
     yield from itertools.pairwise(edges)
 
 
-def _transcription(emitted: Sequence[Emission]) -> Transcription:
+def _transcription(emitted: Sequence[Emission], height: int) -> Transcription:
     words = tuple(_words(emitted))
     certainty = [emission.probability for word in words for emission in word]
     line = sum(certainty) / max(len(certainty), 1)
-    return Transcription(tuple(_span(word, line) for word in words))
+    # A character alone has no neighbour to tell its width: that of the others on the line does.
+    pitches = [pitch for word in words if (pitch := _pitch(word))]
+    usual = float(np.median(pitches)) if pitches else height / 3
+    return Transcription(tuple(_span(word, line, usual) for word in words))
+
+
+def _pitch(word: Sequence[Emission]) -> float:
+    """Mean distance of a word's characters, 0 for one alone."""
+    return (word[-1].column - word[0].column) / max(len(word) - 1, 1)
 
 
 def _words(emitted: Iterable[Emission]) -> Iterator[tuple[Emission, ...]]:
@@ -131,10 +139,11 @@ def _words(emitted: Iterable[Emission]) -> Iterator[tuple[Emission, ...]]:
         yield tuple(word)
 
 
-def _span(word: Sequence[Emission], line: float) -> Span:
-    """A word; `line` is the mean probability of the characters of its line."""
+def _span(word: Sequence[Emission], line: float, pitch: float) -> Span:
+    """A word; `line` is the mean probability of the characters of its line, `pitch` their usual
+    distance in columns."""
     columns = [emission.column for emission in word]
-    half = (columns[-1] - columns[0]) / (2 * (len(word) - 1)) if len(word) > 1 else 0.0
+    half = (_pitch(word) or pitch) / 2
     characters = tuple(emission.probability for emission in word)
     text = "".join(emission.symbol for emission in word)
     confidence = calibration.curve("rapidocr")(features(text, characters, line))

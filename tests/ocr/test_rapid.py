@@ -31,3 +31,9 @@ def test_signs_that_tesseract_lacks(text: str) -> None:
 def test_paper_says_nothing() -> None:
     (read,) = rapid.recogniser().recognise([np.full((48, 300), 240, np.uint8)])
     assert read.words == ()
+
+
+def test_a_character_alone_has_room_too() -> None:
+    (read,) = rapid.recogniser().recognise([drawn([(20, 10, "1 cp x 5 j")], size=(420, 80))])
+    assert [word.text for word in read.words][:2] == ["1", "cp"]
+    assert all(word.end - word.start > 5 for word in read.words)

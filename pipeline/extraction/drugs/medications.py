@@ -385,6 +385,9 @@ def _unlisted(
         return None
     if row[0].text in words_of("no_name", "words") or row[0].text in words_of("ordinary"):
         return None
+    # A word of dosage in small letters goes on with the row above: « jours puis 2 cp ».
+    if vocabulary().known(row[0].text) is not None and line.text[row[0].start].islower():
+        return None
     start = row[0].start
     size = _name_size(line, row)
     if size == 0:

@@ -202,6 +202,11 @@ def _whole(pieces: Sequence[TextLine]) -> list[TextLine]:
         if below is not None and below not in taken and _breaks_off(piece, pieces[below]):
             taken.add(below)
             piece = joined(piece, pieces[below])
+            # « Mme Anne-Sophie », « Petit-Jean (née DA », « SILVA) »
+            rest = below + 1
+            if rest < len(pieces) and _in_brackets(piece) and _under(pieces[below], pieces[rest]):
+                taken.add(rest)
+                piece = joined(piece, pieces[rest])
         result.append(piece)
     return result
 
@@ -223,9 +228,12 @@ def _breaks_off(piece: TextLine, below: TextLine) -> bool:
         return False
     if _BREAKS_OFF.search(text):
         return True
-    if text.rfind("(ne") > text.rfind(")"):
-        return True
-    return _half_a_name(piece, below)
+    return _in_brackets(piece) or _half_a_name(piece, below)
+
+
+def _in_brackets(piece: TextLine) -> bool:
+    """Whether a birth name's bracket is still open: « (née DA »."""
+    return piece.folded.rfind("(ne") > piece.folded.rfind(")")
 
 
 def _half_a_name(piece: TextLine, below: TextLine) -> bool:
@@ -410,7 +418,10 @@ def _with_civility(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> Ite
 
 
 def _near_birth(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> float:
-    """1 where a birth date stands in the part or right beside it in the block."""
+    """1 where a birth date stands in the part or right beside it in the block, or a birth name
+    behind the name itself."""
+    if _birth_name(part, 0) is not None:
+        return 1.0
     for near in (part, *_neighbours(part)):
         if any(role(mention) == "birth" for mention in dates[near.number]):
             return 1.0

@@ -34,6 +34,7 @@ def test_paper_says_nothing() -> None:
 
 
 def test_a_character_alone_has_room_too() -> None:
-    (read,) = rapid.recogniser().recognise([drawn([(20, 10, "1 cp x 5 j")], size=(420, 80))])
-    assert [word.text for word in read.words][:2] == ["1", "cp"]
-    assert all(word.end - word.start > 5 for word in read.words)
+    image = drawn([(20, 10, "2 comprimés puis 5 jours")], size=(700, 80))
+    (read,) = rapid.recogniser().recognise([image])
+    assert [word.text for word in read.words] == ["2", "comprimés", "puis", "5", "jours"]
+    assert all(word.end - word.start > 10 for word in read.words)

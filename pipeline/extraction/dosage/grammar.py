@@ -456,10 +456,16 @@ def _and_a_fraction(c: Cursor) -> Decimal:
     if fraction is None and not c.sees("et", ahead=-1):
         top = c.take("number")
         fraction = None if top is None else _slash_fraction(c, top)
-    if fraction is None:
+    if fraction is None or _scheme_ahead(c):
         c.place = start
         return Decimal(0)
     return fraction
+
+
+def _scheme_ahead(c: Cursor) -> bool:
+    """Whether `-0-1/2` follows: the fraction before it is its first number, as in `5 1/2-0-1/2`."""
+    counted = c.any_of(frozenset(["number", "fraction"]), 1)
+    return c.sees("-") and counted and (c.sees("-", ahead=2) or c.sees("-", ahead=4))
 
 
 def _in_letters(c: Cursor) -> Decimal | None:
@@ -617,7 +623,8 @@ def _per(c: Cursor) -> tuple[Decimal, PeriodUnit, bool] | None:
     adverb: PeriodUnit | None = c.take("period_adverb")
     if adverb is not None:
         return Decimal(1), adverb, False
-    if not (c.word("/") or c.word("par") or c.word("dan") or c.word("le", "la")):
+    within = c.sees("dan") and c.sees("le", "la", ahead=1)  # "dans la journée", no "dans 3 jours"
+    if not (c.word("/", "par", "le", "la") or (within and c.word("dan"))):
         return None
     article = c.sees("le", "la", "dans", ahead=-1)
     c.word("les", "la", "l")
@@ -909,7 +916,8 @@ def duration(c: Cursor) -> Element | None:
     length = time(c)
     if length is None:
         return None
-    if c.any_of(_TIME_USES) and not c.has("duration_after"):
+    offset = length.unit in ("h", "min") or not c.has("meal_relation")
+    if c.any_of(_TIME_USES) and offset and not c.has("duration_after"):
         return None
     c.take("duration_after")
     if not said and (c.sees("/") or c.has("of_cycle") or length.unit in ("min", "s")):
@@ -985,7 +993,7 @@ def meals(c: Cursor) -> Element | None:
     if meal is None or meal_text is None:
         return None
     every_meal = meal == "*" and any(
-        w in meal_text.text for w in ("chaque", "3", "troi", "princip")
+        w in meal_text.text for w in ("chaque", "chacun", "3", "troi", "princip")
     )
     every_meal = every_meal or (meal == "*" and "chaque" in c.lexemes[c.place - 2].text)
     if meal == "*" and (moment := c.peek()) is not None and "moment" in moment.readings:
@@ -1628,6 +1636,8 @@ def renewal(c: Cursor) -> Element | None:
         length = time(c)
         if length is not None and length.unit in ("h", "min"):
             return Interval(length, **c.since(start))
+        if length is not None:  # "à renouveler dans 3 mois" says when, not how often
+            return Instruction(c.written(start), **c.since(start))
         c.place = here
     value = number(c)
     if value is not None and value == int(value):

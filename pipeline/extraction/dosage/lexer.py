@@ -51,6 +51,7 @@ class _Piece(NamedTuple):
 _TOKEN: Final = re.compile(
     r"""
     (?P<thousands>(?<![\d.,/])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d]))
+  | (?P<rounded>(?<![^\W_])\d[\do]{0,2}\s?[\do]{3}(?=\s?[uv]i\b))
   | (?P<decimal>(?<![\d.,])\d+[.,]\d+)
   | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,][\doli|]{1,3}|[oli|]{1,2}[.,]\d[\doli|]?)
       (?=\s|[a-zµ%]|$))
@@ -96,7 +97,10 @@ _GLUABLE: Final = frozenset(
 _GLUABLE_FILLERS: Final = frozenset(["et", "par", "le", "les", "la", "a", "de", "tou", "en"])
 _DAY: Final = re.compile(r"j(?:\d|[oil](?![a-z]))[\doil]?")
 _DAY_IN_SEVEN: Final = re.compile(r"\d[il]\s?/\s?[27](?!\d)")
-_COMPLAINS: Final = re.compile(r"\s+(?:besoin|dou?l|fi.vre|naus|cris|insom|ango|consti|diarr|migr)")
+_TENS_OF_GRAMS: Final = re.compile(r"\d+[oO]+g")
+_COMPLAINS: Final = re.compile(
+    r"\s+(?:besoin|dou?l|fi.vre|naus|cris|insom|ango|consti|diarr|migr|br.l|g.ne|toux|spas|reflu|d.mang|vomi|crise)"
+)
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
 _ROMAN: Final = re.compile(r"(?=[xvil])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _ROMAN_VALUES: Final = {"i": 1, "v": 5, "x": 10, "l": 50}
@@ -124,6 +128,9 @@ def _pieces(text: str) -> list[_Piece]:
         kind = match.lastgroup
         if kind == "thousands":
             found += _thousands(raw, start)
+        elif kind == "rounded":
+            figures = raw.translate(_DIGITS).replace(" ", "")
+            found.append(_Piece(figures, start, end, Decimal(figures), repaired=True))
         elif kind == "decimal":
             found.append(_Piece(raw, start, end, _decimal(raw)))
         elif kind == "blurred":
@@ -131,6 +138,13 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece(figures, start, end, _decimal(figures), repaired=True))
         elif kind == "dotted":
             found += _word(simple(raw.replace(".", "")), start, end)
+        elif _TENS_OF_GRAMS.fullmatch(text, start, end):
+            figures = raw[:-1].translate(_DIGITS)
+            found.append(_Piece(figures, start, end - 1, Decimal(figures), True))
+            found.append(_Piece("g", end - 1, end))
+        elif re.fullmatch(r"\d+q", raw):
+            found.append(_Piece(raw[:-1], start, end - 1, Decimal(raw[:-1])))
+            found.append(_Piece("g", end - 1, end, repaired=True))
         elif raw in ("m1", "mi") and found and found[-1].number is not None:
             found.append(_Piece("ml", start, end, repaired=True))
         elif raw == "5i" and _COMPLAINS.match(lowered, end):
@@ -316,13 +330,13 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         spelled = _looks_like(word)
         if spelled is not None:
             return ((spelled, None, True),)
-    parts = _segment(word)
-    if parts is not None:
-        return parts
     if digits == 1 and len(word) >= 3 and words.known(word[1:]) is None:
         letters = words.known(word.translate(_LETTERS))  # "5em", "gé1"
         if letters is not None:
             return ((letters, None, True),)
+    parts = _segment(word)
+    if parts is not None:
+        return parts
     if sum(c.isdigit() or c in "½¼¾⅓⅔" for c in word) and sum(c.isalpha() for c in word) > 2:
         spelled = _spelled(word)
         if spelled is not None:
@@ -381,8 +395,9 @@ def _part(
     if piece in _HALVES:
         return 1.0, (piece, Decimal(_HALVES[piece]), False)
     if piece[0].isdigit() and piece.isdecimal():
-        if before.isdigit() or after.isdigit():
-            return None
+        inside = before.isalpha() and after.isalpha()
+        if before.isdigit() or after.isdigit() or (inside and not int(piece)):
+            return None  # a nought among letters is an o
         return 1.0, (piece, Decimal(piece), False)
     figures = piece.translate(_DIGITS)
     if figures.isdecimal() and len(piece) <= 5:

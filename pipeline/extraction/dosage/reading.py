@@ -991,7 +991,8 @@ class _Reader:
         if step.cycle is not None and step.cycle.on is not None and step.cycle.of is not None:
             daily = frequency is None or (frequency == 1 and unit == "d" and period == 1)
             on, of = step.cycle.on, step.cycle.of
-            if step.cycle.unit == "d" and daily and on == 1:
+            again = frequency == 1 and unit == "d" and period == of  # said before in other words
+            if step.cycle.unit == "d" and (daily or again) and on == 1:
                 frequency, period, unit, cycle = Decimal(1), of, "d", ""
             elif step.cycle.unit == "d" and daily and of == 7 and on < 7:
                 frequency, period, unit, cycle = on, Decimal(1), "wk", ""

@@ -194,12 +194,12 @@ def _is_plain(word: str) -> bool:
 def _cut_in_two(
     line: TextLine, row: Sequence[Word], place: int, terminology: Terminology
 ) -> tuple[Mention | None, int]:
-    """A name that the engine cut: `JANU VIA`."""
+    """A name cut in two by the engine or the writer: `JANU VIA`, `Zyma D`."""
     if place + 1 == len(row):
         return None, 0
     first, second = row[place : place + 2]
     key = first.text + second.text
-    if line.text[first.end : second.start] != " " or not key.isalpha() or len(key) < 6:
+    if line.text[first.end : second.start] != " " or not key.isalpha() or len(key) < 5:
         return None, 0
     entries = terminology.squashed(key)
     if not entries:

@@ -37,6 +37,8 @@ LETTERHEADS: dict[Split, tuple[str, ...]] = {
         "qr",
         "two-barcodes",
         "slogan",
+        "associates",
+        "address-below",
     ),
     "heldout": ("right-block", "logo", "column", "foot", "left-right", "group"),
 }
@@ -141,6 +143,19 @@ def letterhead(sheet: Sheet, paper: Paper, layout: str, face: Face, margin: int,
                 face.at(0.75),
                 anchor="ma",
             )
+        case "associates":
+            y = _stack(sheet, WIDTH / 2, top, contact[:1] + names[:1], face.at(1.05), anchor="ma")
+            rule(sheet, y + 8, left, right, face.colour, 2)
+            listed = ("Dr Marie-Luce AUBRAC", "Dr Yvon PERRIGAUD", "Mme Odile SENECHAL, infirmière")
+            y1 = _stack(sheet, left, y + 24, (names[0], *names[1:], *ids), face.at(0.9))
+            y2 = _stack(sheet, right, y + 24, listed, face.at(0.8), anchor="ra")
+            y = _stack(sheet, left, max(y1, y2), contact[1:], face.at(0.85))
+        case "address-below":
+            y = _stack(sheet, right, top, names, face.at(1.1), anchor="ra", bold_first=True)
+            y = _stack(sheet, right, y, ids, face.at(0.85), anchor="ra")
+            foot = "  •  ".join(contact)
+            rule(sheet, HEIGHT - 290, left, right, face.colour, 2)
+            put(sheet, WIDTH / 2, HEIGHT - 270, foot, face.at(0.85), anchor="ma")
         case "right-block":
             lines = (*names, *ids, *contact)
             widest = max(

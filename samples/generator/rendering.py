@@ -74,7 +74,7 @@ _TYPEWRITERS: dict[Split, tuple[str, ...]] = {
 _HARD_TO_READ = ("rock-salt", "mr-dafoe", "sacramento", "dkgIt")
 
 _PATIENTS: dict[Split, tuple[str, ...]] = {
-    "development": ("right", "left", "framed", "left", "table", "halves"),
+    "development": ("right", "left", "framed", "left", "table", "halves", "row"),
     "heldout": ("left", "right", "ruled", "line"),
 }
 
@@ -222,7 +222,7 @@ class _Writer:
 
     @property
     def bottom(self) -> int:
-        return HEIGHT - (420 if self.look.letterhead == "foot" else 330)
+        return HEIGHT - (420 if self.look.letterhead in ("foot", "address-below") else 330)
 
     def _turn(self) -> None:
         tint = self.rng.choice(((255, 255, 255), (255, 255, 255), (252, 250, 244)))
@@ -303,6 +303,9 @@ class _Writer:
         if kind == "line" and sum(len(p.text) for p in lines) < 75:
             facts = tuple(f for p in lines for f in p.facts)
             lines = [Passage("text", " - ".join(p.text for p in lines), facts)]
+        if kind == "row" and sum(len(p.text) for p in lines) < 70:
+            facts = tuple(f for p in lines for f in p.facts)
+            lines = [Passage("text", ", ".join(p.text for p in lines), facts)]
         x = {"right": 1300.0, "framed": 1280.0}.get(kind, float(look.margin))
         if kind == "ruled":
             rule(self.sheet, self.y - 16, look.margin, WIDTH - look.margin, (120, 120, 120), 2)
@@ -543,7 +546,7 @@ def render(
     if len(writer.sheets) > 1:
         writer.number_pages(continued)
     height = HEIGHT
-    if drawn.half and len(writer.sheets) == 1 and drawn.letterhead != "foot":
+    if drawn.half and len(writer.sheets) == 1 and drawn.letterhead not in ("foot", "address-below"):
         # Half a sheet: what practices cut or buy as A5, laid lengthwise.
         height = HEIGHT // 2 if writer.y < HEIGHT // 2 - 400 else HEIGHT
     return [

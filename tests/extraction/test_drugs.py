@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from collections.abc import Sequence
@@ -480,3 +481,12 @@ def test_a_misread_name_is_put_forward_as_understood_and_kept_as_read() -> None:
     assert medication.drug.value is not None
     assert medication.drug.value.text == "KARDEGIC"
     assert medication.drug.evidence.text == "Kardege"
+
+
+def test_a_word_of_a_stamp_is_no_medicine() -> None:
+    box = Box(x=0, y=0, width=40, height=10)
+    words = [Word(text="FORENE", box=box, confidence=0.5)]
+    (plain,) = written(words)
+    assert names(read_medications((plain,), SETTINGS, prescription=True)) == ["FORENE"]
+    stamped = dataclasses.replace(plain, kind=ZoneKind.STAMP)
+    assert read_medications((stamped,), SETTINGS, prescription=True) == ()

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.model import Extraction
+from pipeline.config import Settings
+from pipeline.extraction.evidence import document_from_text
+from pipeline.extraction.pipeline import extract
+from pipeline.model import Box, Extraction
 
 Extracted = Callable[[str], Extraction]
 HEAD = "Dr Alain FOURNEL\nMédecine générale\nRPPS : 10990520172\n\n"
@@ -90,3 +93,53 @@ def test_a_dip_stick_is_no_medicine(extracted: Extracted) -> None:
         f"{HEAD}Mme ROY Zoé\n\nConsultation de grossesse\n\n13 SA\nAlbumine + - Sucre 0\n"
     )
     assert found.medications == ()
+
+
+@pytest.mark.parametrize(
+    ("block", "family", "given", "birth"),
+    [
+        ("Mme DURAND née MARTIN Sophie", "DURAND", ("Sophie",), "MARTIN"),
+        ("Mme DE LA TOUR née LE GOFF Anne-Laure", "DE LA TOUR", ("Anne-Laure",), "LE GOFF"),
+        ("Mme DURAND Sophie née MARTIN", "DURAND", ("Sophie",), "MARTIN"),
+        ("Mme DURAND Sophie (née MARTIN)", "DURAND", ("Sophie",), "MARTIN"),
+    ],
+)
+def test_birth_names_before_and_after_the_given_name(
+    extracted: Extracted, block: str, family: str, given: tuple[str, ...], birth: str
+) -> None:
+    patient = extracted(f"{HEAD}{block}\nnée le 03/06/1966\n{BODY}").patient
+    names = {one.value.use: one.value for one in patient.names if one.value is not None}
+    assert (names["usual"].family, names["usual"].given) == (family, given)
+    assert (names["official"].family, names["official"].given) == (birth, given)
+    assert patient.names[0].reasons == ()
+
+
+SHARED = (
+    "Dr Jeanne HERVIEU                     Valérie Roussel\n"
+    "Médecine générale                     Sage-femme\n\n"
+    "Mme ROY Zoé, née le 12/03/1988\n\nle 12/11/2026\n\nAMLOR 5 mg\n1 gélule le matin\n"
+)
+
+
+def test_of_two_names_on_a_letterhead_the_one_in_a_bad_stamp_signs(extracted: Extracted) -> None:
+    name = extracted(f"{SHARED}\n\n\n\nValérie Roussfl\n").prescriber.name
+    assert name is not None and name.value is not None
+    assert (name.value.family, name.reasons) == ("Roussel", ())
+
+
+def test_of_two_names_that_nobody_signs_the_larger_is_taken_and_doubted() -> None:
+    document = document_from_text(SHARED)
+    page = document.pages[0]
+    head = page.lines[0]
+    large = tuple(
+        word.model_copy(update={"box": Box(x=word.box.x, y=-0.6, width=word.box.width, height=1.6)})
+        if word.text in ("Valérie", "Roussel")
+        else word
+        for word in head.words
+    )
+    lines = (head.model_copy(update={"words": large}), *page.lines[1:])
+    document = document.model_copy(update={"pages": (page.model_copy(update={"lines": lines}),)})
+    name = extract(document, Settings()).prescriber.name
+    assert name is not None and name.value is not None
+    assert name.value.family == "Roussel"
+    assert name.reasons

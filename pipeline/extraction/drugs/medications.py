@@ -348,6 +348,8 @@ def _is_medicine(item: _Item, prescribing: bool) -> bool:
     mention, line = item.mention, item.line
     folded = re.sub(r"[^a-z0-9]+", " ", line.folded[mention.start : mention.end]).strip()
     dosed = bool(item.said.strength or any(d.dose or d.timing for d in item.said.dosages))
+    if line.kind is ZoneKind.STAMP and not dosed:
+        return False  # nobody prescribes by a stamp; its words are badly read
     after = line.folded[mention.end : mention.end + 24].strip(" :=")
     number = re.match(r"[<>]?\s*\d[\d.,]*\s*([a-zµ%/0-9]+)", after)
     if number and any(number.group(1).startswith(u) for u in phrases_of("laboratory", "units")):

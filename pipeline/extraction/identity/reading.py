@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache, cached_property
 
+from rapidfuzz import fuzz
+
 from pipeline.extraction.dates.reading import DateMention, find_dates, role
 from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, doubted, fold, joined, value
 from pipeline.extraction.identity.identifiers import (
@@ -30,6 +32,7 @@ from pipeline.extraction.identity.identifiers import (
     luhn_is_valid,
 )
 from pipeline.extraction.identity.names import (
+    ONE_NAME,
     NameWord,
     ParsedName,
     is_given_name,
@@ -531,15 +534,17 @@ def _birth_name(part: Part, after: int) -> tuple[str, ParsedName, Span] | None:
     words = name_words(line.text, match.end())
     if not words:
         return None
-    capitals = [word for word in words if word.in_capitals]
-    if capitals and len(capitals) < len(words) and not any(word.is_particle for word in words):
-        words = capitals
     if words[0].text[0].islower() and not words[0].is_particle:
         return None
-    family = " ".join(word.text for word in words)
     kind = "birth" if match["kind"].startswith(("ne", "nom", "njf")) else "used"
-    parsed = ParsedName(family, (), words[0].start, words[-1].end)
-    return kind, parsed, line.span(words[0].start, words[-1].end)
+    if 0 < sum(word.in_capitals for word in words) < len(words):
+        # « Mme DURAND née MARTIN Sophie »
+        parsed = parse_name(words, family_first=True)
+        if parsed is not None and parsed.by_capitals:
+            return kind, parsed, line.span(parsed.start, parsed.end)
+    family = " ".join(word.text for word in words)
+    whole = ParsedName(family, (), words[0].start, words[-1].end)
+    return kind, whole, line.span(words[0].start, words[-1].end)
 
 
 # --- the patient ----------------------------------------------------------------------------
@@ -656,6 +661,10 @@ def _patient_name(
             and _BIRTH_NAME.match(below.line.folded.lstrip(" ("))
         ):
             extra = _birth_name(below, 0)
+    if extra is not None and extra[1].given and not name.given:
+        name = replace(name, given=extra[1].given)
+        doubts = [doubt for doubt in doubts if doubt != ONE_NAME]
+        spans = [*spans, extra[2]]
     if extra is not None and extra[0] == "used":
         names.append(_human(extra[1], "usual", name.given, [extra[2]], best.rule, best.trust, ()))
         names.append(_human(name, "official", name.given, spans, best.rule, best.trust, doubts))
@@ -1135,7 +1144,9 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
                 doubts = list(best.name.doubts)
                 same = [c for c in candidates if c is not best and _same_family(c, best)]
             else:
-                doubts.append(SEVERAL_NAMES)
+                best = _largest(contenders)
+                same = [c for c in candidates if c is not best and _same_family(c, best)]
+                doubts = [*best.name.doubts, SEVERAL_NAMES]
         parsed = best.name
         # The signature may say what the letterhead's capitals hide, and the reverse.
         clearer = next((c for c in same if c.name.by_capitals or not c.name.doubts), None)
@@ -1181,6 +1192,17 @@ def _contenders(candidates: Sequence[Candidate]) -> list[Candidate]:
     return contenders
 
 
+_LARGER = 1.2
+_SIGNED = 85.0  # likeness in per cent of a name in a stamp, which is read less well
+
+
+def _largest(contenders: Sequence[Candidate]) -> Candidate:
+    """The contender whose name is printed clearly larger than the others', else the first."""
+    ranked = sorted(contenders, key=lambda one: -one.part.line.level.height)
+    height, following = (one.part.line.level.height for one in ranked[:2])
+    return ranked[0] if height >= _LARGER * following else contenders[0]
+
+
 def _signs(parts: Sequence[Part], candidate: Candidate) -> bool:
     """Whether the candidate's family name comes again at the foot of the document."""
     last = max(part.number for part in parts)
@@ -1188,7 +1210,8 @@ def _signs(parts: Sequence[Part], candidate: Candidate) -> bool:
     return any(
         part.number > candidate.part.number + 1
         and part.number >= last - 6
-        and family in _fold_name(part.line.text)
+        and fuzz.partial_ratio(family, _fold_name(part.line.text)) >= _SIGNED
+        and len(_fold_name(part.line.text)) >= len(family)
         for part in parts
     )
 

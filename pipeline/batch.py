@@ -27,21 +27,13 @@ from distributed.security import Security
 from pipeline import __version__
 from pipeline.config import Settings
 from pipeline.errors import InputError, PageCrashed, RepriseError, SetupError, UnreadablePage
-from pipeline.fhir.serialising import dumps
 from pipeline.intake.inbox import Listing, list_inbox, read
 from pipeline.intake.scanning import inspect
 from pipeline.intake.splitting import split
 from pipeline.model import Document, Extraction, Scan
 from pipeline.reporting.page import render
 from pipeline.reporting.summary import Summary, Waiting, as_json, summarise
-from pipeline.runner import (
-    DRAFTING_ROOMS,
-    READING_ROOMS,
-    PageResult,
-    code_version,
-    draft_from_document,
-    page_from_scan,
-)
+from pipeline.runner import DRAFTING_ROOMS, READING_ROOMS, PageResult, code_version
 from pipeline.store.files import (
     keep_original,
     original_path,
@@ -51,6 +43,7 @@ from pipeline.store.files import (
 )
 from pipeline.store.ledger import Ledger, page_of
 from pipeline.store.tables import DocumentState, PageRow, PageState, ScanState
+from pipeline.tasks import Drafted, draft_document_at, read_page_at
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
 # Freed memory of a page (glibc, bytes) is kept for the next one, in one arena for all threads.
@@ -68,8 +61,7 @@ DASK = {
     # Dask's own sampling of workers costs more than it tells here.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "30s",
-    # Each event loop measures its own lag fifty times a second: a sixth of a second of processor
-    # a page, for a figure that nobody reads.
+    # Event loops measure their own lag, by default fifty times a second; nobody reads the figure.
     "distributed.admin.tick.interval": "5s",
     "distributed.admin.tick.limit": "60s",
     # Dask has workers return every freed image to the system at once, so that each next one is
@@ -340,7 +332,7 @@ class _Work:
             case _PageTask(scan, number):
                 path = original_path(self._out, scan.sha256)
                 return client.submit(
-                    _read_page_at,
+                    read_page_at,
                     path,
                     scan,
                     number,
@@ -351,7 +343,7 @@ class _Work:
             case _DocumentTask(document):
                 path = original_path(self._out, document.scan.sha256)
                 return client.submit(
-                    _draft_document_at, path, document, self._settings, pure=False, priority=10
+                    draft_document_at, path, document, self._settings, pure=False, priority=10
                 )
 
     def _settle(self, task: _Task, future: Future[Any]) -> list[_Task]:
@@ -432,7 +424,7 @@ class _Work:
             draft_path(self._out, document_id).unlink(missing_ok=True)
         return [_DocumentTask(document) for document in result.documents]
 
-    def _drafted(self, task: _DocumentTask, result: _Drafted) -> None:
+    def _drafted(self, task: _DocumentTask, result: Drafted) -> None:
         write_atomically(draft_path(self._out, task.document.id), result.bundle.encode())
         extraction = Extraction.model_validate_json(result.extraction)
         self._ledger.document_done(task.document, extraction, self._drafts)
@@ -461,28 +453,6 @@ def _look_after(client: Client, idle: float) -> None:
 
 def _name(error: BaseException | None) -> str:
     return "worker-died" if isinstance(error, KilledWorker) else type(error).__name__
-
-
-def _read_page_at(
-    path: Path, scan: Scan, number: int, settings: Settings, keep_intermediate: bool
-) -> PageResult:
-    return page_from_scan(path.read_bytes(), scan, number, settings, keep_intermediate)
-
-
-@dataclass(frozen=True)
-class _Drafted:
-    """A document's result as JSON texts: types of ours with parameters do not pickle as such."""
-
-    extraction: str
-    bundle: str
-
-
-def _draft_document_at(path: Path, document: Document, settings: Settings) -> _Drafted:
-    result = draft_from_document(document, path.read_bytes(), settings)
-    return _Drafted(
-        extraction=result.extraction.model_dump_json(exclude_defaults=True),
-        bundle=dumps(result.bundle, indent=1) + "\n",
-    )
 
 
 @contextmanager

@@ -220,6 +220,12 @@ def test_bad_input_ends_in_one_state_each_and_the_batch_goes_on(
     assert not [path for path in out.rglob("*") if "\n" in path.name]
 
 
+def test_workers_do_not_load_the_ledger() -> None:
+    program = "import sys, pipeline.tasks; print('sqlalchemy' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert shown.stdout.strip() == "False", shown.stderr
+
+
 def test_workers_keep_freed_memory_for_the_next_page(tmp_path: Path) -> None:
     """Dask would have them return it, and each image built from fresh pages costs twice."""
     with batch._workers(1, tmp_path / "work") as client:

@@ -147,9 +147,14 @@ def _small_print(ink: Pixels) -> list[_Block]:
 
 def _coloured_ink(colours: Pixels) -> Pixels:
     """255 where the ink has a colour of its own once the light's colour is taken off."""
-    planes = colours.reshape(-1, 3).astype(np.float32)
-    paper = np.percentile(planes[::7], 80, axis=0)
-    balanced = np.clip(planes / np.maximum(paper, 1.0), 0.0, 1.0)
-    chroma = balanced.max(axis=1) - balanced.min(axis=1)
-    ink = (chroma > 0.18).astype(np.uint8).reshape(colours.shape[:2]) * np.uint8(255)
+    paper = np.percentile(colours.reshape(-1, 3)[::7], 80, axis=0)
+    # Light at the paper's tone is full; colour by colour, many times faster than pixel by pixel.
+    planes = [
+        cv2.convertScaleAbs(plane, alpha=255.0 / max(float(tone), 1.0))
+        for plane, tone in zip(cv2.split(colours), paper, strict=True)
+    ]
+    strongest = cv2.max(cv2.max(planes[0], planes[1]), planes[2])
+    weakest = cv2.min(cv2.min(planes[0], planes[1]), planes[2])
+    chroma = cv2.subtract(strongest, weakest)
+    ink = cv2.threshold(chroma, 0.18 * 255, 255, cv2.THRESH_BINARY)[1]
     return np.asarray(cv2.medianBlur(ink, 3), np.uint8)

@@ -21,6 +21,9 @@ STEP = 8
 NETWORK = Path(__file__).parent / "print_or_hand.onnx"
 """Trained by `pipeline.training.print_or_hand`."""
 
+# Print that stays print beside a signature: log-odds of its own, and Tesseract's own score.
+_PLAINLY_PRINTED, _READ_WELL = -3.0, 0.9
+
 _LOOK_DPI = 100
 _LEAST_HEIGHT, _MOST_HEIGHT = 1.2, 40.0  # millimetres of a word or a few joined lines by hand
 _LEAST_WIDTH = 2.5
@@ -69,7 +72,11 @@ def features(lines: Sequence[Pixels], scores: Sequence[float]) -> list[tuple[flo
 
 def probabilities(lines: Sequence[Pixels], scores: Sequence[float]) -> tuple[float, ...]:
     """Probability of each line of a page, in reading order, that it is handwritten."""
-    return tuple(map(calibration.curve("by_hand"), features(lines, scores)))
+    curve = calibration.curve("by_hand")
+    return tuple(
+        0.0 if own < _PLAINLY_PRINTED and score > _READ_WELL else curve((own, *others))
+        for (own, *others), score in zip(features(lines, scores), scores, strict=True)
+    )
 
 
 def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]:
@@ -90,16 +97,18 @@ def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]
     strokes = cv2.bitwise_or(cv2.medianBlur(ink, 3), _strokes(ink))
     words = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((3, 9), np.uint8))
     _, parts, stats, _ = cv2.connectedComponentsWithStats(words, connectivity=8)
-    filled = np.bincount(parts.ravel(), weights=strokes.ravel())
+
+    def is_solid(part: int, x: int, y: int, width: int, height: int) -> bool:
+        here = np.s_[y : y + height, x : x + width]
+        return int(strokes[here][parts[here] == part].sum()) >= 0.75 * width * height
+
     return tuple(
         Box(x=x / scale, y=y / scale, width=width / scale, height=height / scale)
-        for (x, y, width, height, _), inked in zip(
-            stats[1:].tolist(), filled[1:].tolist(), strict=True
-        )
+        for part, (x, y, width, height, _) in enumerate(stats[1:].tolist(), start=1)
         if _LEAST_HEIGHT <= height / _MILLIMETRE <= _MOST_HEIGHT
         and width / _MILLIMETRE >= _LEAST_WIDTH
-        and inked < 0.75 * width * height
         and width < 60 * height
+        and not is_solid(part, x, y, width, height)
     )
 
 

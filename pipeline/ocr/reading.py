@@ -26,6 +26,7 @@ from pipeline.ocr.tesseract import Tesseract, cut
 from pipeline.raster import Pixels, Prepared, Transform
 
 _INCH = 25.4  # millimetres
+_SPARE = 4.0  # millimetres of page around a zone
 _STAMPED = 0.5
 """Text inside a stamp is never surer than this."""
 _HERE = Transform(np.eye(3))
@@ -109,13 +110,11 @@ def _by_hand(
     boxes = [*unread, *(line.box for line in written)]
     if not boxes:
         return []
-    covered = prepared.grey.copy()
-    for box in known:
-        part = cut(covered, box, 0.06)
-        part[:] = int(np.percentile(part, 85)) if part.size else 255
+    zones = _gathered(boxes, prepared.dpi)
+    covered = _covered(prepared, known, zones)
     stamps = _placed(prepared, ZoneKind.STAMP)
     read: list[Line] = []
-    for box in _gathered(boxes, prepared.dpi):
+    for box in zones:
         kind = ZoneKind.PRINTED
         if any(box.intersection(stamp) > 0.6 * box.area for stamp in stamps):
             kind = ZoneKind.STAMP
@@ -125,9 +124,26 @@ def _by_hand(
     return _fused(read, written)
 
 
+def _covered(prepared: Prepared, known: Sequence[Box], zones: Sequence[Box]) -> Pixels:
+    """The page with what is read already painted over, as far as it stands in or near zones."""
+    covered = prepared.grey.copy()
+    near = 2 * _SPARE / _INCH * prepared.dpi
+    for box in known:
+        grown = Box(
+            x=box.x - near,
+            y=box.y - near,
+            width=box.width + 2 * near,
+            height=box.height + 2 * near,
+        )
+        if any(grown.intersection(zone) > 0 for zone in zones):
+            part = cut(covered, box, 0.06)
+            part[:] = int(np.percentile(part, 85)) if part.size else 255
+    return covered
+
+
 def _zone(grey: Pixels, dpi: float, box: Box, kind: ZoneKind) -> ZoneImage:
-    """The zone of a page around a box, with 4 mm to spare."""
-    spare = round(4 / _INCH * dpi)
+    """The zone of a page around a box, with `_SPARE` around it."""
+    spare = round(_SPARE / _INCH * dpi)
     height, width = grey.shape
     top, left = max(int(box.y) - spare, 0), max(int(box.x) - spare, 0)
     bottom, right = min(round(box.bottom) + spare, height), min(round(box.right) + spare, width)

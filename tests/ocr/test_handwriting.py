@@ -34,6 +34,17 @@ def test_neighbours_and_tesseract_sway_an_unclear_line() -> None:
     assert alone < unsure
 
 
+def test_plain_print_stays_print_beside_a_signature() -> None:
+    line = drawn([(12, 8, "Respectez les posologies")], size=(620, 64))
+    scribble = np.full((90, 300), 255, np.uint8)
+    turns = np.linspace(0, 6 * np.pi, 200)
+    path = np.column_stack([20 + turns * 13, 45 + 30 * np.sin(turns)]).astype(np.int32)
+    cv2.polylines(scribble, [path], isClosed=False, color=60, thickness=3)
+    by_hand, printed = handwriting.probabilities([scribble, line], [0.3, 0.96])
+    assert by_hand > 0.5 > printed
+    assert handwriting.probabilities([scribble, line], [0.3, 0.5])[1] > printed
+
+
 def test_ink_that_nobody_read() -> None:
     page = drawn([(100, 100, "Ordonnance"), (100, 500, "Renouveler deux fois")])
     page[300:303, 100:1500] = 60

@@ -36,6 +36,17 @@ def test_a_bare_prescription_line_is_a_medication_request() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "name"),
+    [("N0vorapid 6-8-6", "NOVORAPID"), ("L0catop 1 foi5/j 5j", "LOCATOP")],
+)
+def test_a_misread_line_by_itself_is_a_prescription_line(line: str, name: str) -> None:
+    status, said = extract("--text", "-", given=line)
+    assert status == 0
+    (request,) = requests(json.loads(said))
+    assert request["medicationCodeableConcept"]["text"] == name
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Bonjour, merci de votre visite.",

@@ -12,11 +12,16 @@ from pipeline.model import DocumentKind
 COMPONENT = "reprise_drugs"
 _ORDONNANCES = (DocumentKind.PRESCRIPTION, DocumentKind.PRESCRIPTION_BIZONE)
 
+_FEW = 2
+
 
 @Language.component(COMPONENT)
 def component(doc: Doc) -> Doc:
     """Reads the medicines of a document, each with its dosage."""
     found = context(doc)
-    ordonnance = found.kind is not None and found.kind.value in _ORDONNANCES
+    kind = found.kind
+    # A row or two that say nothing of a note are prescription lines typed by themselves.
+    bare = kind is not None and kind.evidence.rule == "kinds.layout" and len(found.body) <= _FEW
+    ordonnance = bare or (kind is not None and kind.value in _ORDONNANCES)
     found.medications = read_medications(found.passages, found.settings, prescription=ordonnance)
     return doc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pipeline.extraction.evidence import document_from_text, text_lines
 from pipeline.extraction.measurements.reading import read_measurements
 from pipeline.extraction.measurements.vocabulary import vocabulary
 from pipeline.extraction.pipeline import extract
-from pipeline.model import Measurement, Quantity, Range, State
+from pipeline.model import Extraction, Measurement, Quantity, Range, State
 from tests.extraction.prescriptions import misread
 
 TODAY = dt.date(2026, 11, 23)
@@ -283,3 +284,14 @@ def test_a_unit_that_was_hardly_read_is_a_doubt_and_no_loss() -> None:
     assert measurement.value is not None
     assert measurement.value.state is State.DOUBTFUL
     assert measurement.value.value is not None
+
+
+@pytest.mark.parametrize("join", [", ", " ; ", " / ", " | ", " • ", " - ", "   "])
+def test_vital_signs_on_one_row_however_they_are_parted(
+    extracted: Callable[[str], Extraction], join: str
+) -> None:
+    row = join.join(("TA 12/8", "FC 72", "T° 37,2", "SpO2 98 %", "FR 14/min", "Poids 70 kg"))
+    found = {one.key for one in extracted(f"Examen clinique :\n{row}\n").measurements}
+    assert found == {
+        "blood_pressure_panel", "heart_rate", "temperature", "spo2", "respiratory_rate", "weight",
+    }  # fmt: skip

@@ -21,6 +21,7 @@ from pipeline.extraction.repair.reading import repaired
         ("dans l'æil droit", "dans l'œil droit"),
         ("Sp0O2 94%", "SpO2 94%"),
         ("TA 14/10, 39°%6, FR 16", "TA 14/10, 39°6, FR 16"),
+        ("HU 17 e BDC 144/min e BU : sucre 0", "HU 17 • BDC 144/min • BU : sucre 0"),
         # and what must stay
         ("TA 120/80 mm Hg", "TA 120/80 mm Hg"),
         ("e vogalene", "e vogalene"),

@@ -462,9 +462,11 @@ def _fields(parts: Sequence[Part]) -> dict[str, tuple[ParsedName, Part, Span]]:
             for match in _patterns()[f"label_{key}"].finditer(line.folded):
                 if key in found:
                     continue
-                # Forms typed without colons: the label opens the part, a name goes on.
+                # Forms typed without colons: the label opens the part or follows a dash, and a
+                # name goes on.
                 bare = not re.search(r"[:=]", match[0])
-                if bare and (match.start() > 0 or not match[0].endswith(" ")):
+                opens = re.search(r"(?:^|\s[-–|/]\s|[,;]\s)$", line.folded[: match.start()])
+                if bare and (opens is None or not match[0].endswith(" ")):
                     continue
                 if key == "family" and re.search(r"(?:pre|sur)$", line.folded[: match.start()]):
                     continue

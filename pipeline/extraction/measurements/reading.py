@@ -382,7 +382,7 @@ def _read_temperature(entry: Entry, place: Place) -> Iterator[Found]:
     match = _TEMPERATURE.match(place.masked, at, place.end)
     if match is None or (match["u"] is None and _NOT_AFTER.match(place.masked, match.end())):
         return
-    if re.match(r"\d|\s?(?:cm|kg|m\d|/)", place.masked[match.end() :]):
+    if re.match(r"\d|\s?(?:cm|kg|m\d|/\s?\d|/[a-z])", place.masked[match.end() :]):
         return
     decimals = match["d1"] or match["d2"] or match["d3"]
     number = Decimal(match["n"] + (f".{decimals}" if decimals else ""))

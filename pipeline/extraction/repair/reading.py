@@ -98,7 +98,7 @@ def repaired(line: TextLine) -> TextLine:
     for index, token in enumerate(line.tokens):
         text += line.text[at : token.start]
         written = line.text[token.start : token.end]
-        if index == 0 and _is_bullet(line):
+        if _is_bullet(line, index):
             better = "•"
         else:
             before = line.tokens[index - 1].word.text if index else ""
@@ -138,15 +138,17 @@ def _beside(written: str, before: str, after: str) -> str:
     return _NOUGHT.sub("0", written) if before else written
 
 
-def _is_bullet(line: TextLine) -> bool:
-    """Whether the first word is a lone round character before a capitalised word."""
-    if len(line.tokens) < 2 or line.tokens[0].word.text not in _BULLETS:
+def _is_bullet(line: TextLine, index: int) -> bool:
+    """Whether a word is a lone round character before a capitalised word: any at the start of a
+    row, « e », which is no word, also between two values."""
+    read = line.tokens[index].word.text
+    if index + 1 >= len(line.tokens) or read not in (_BULLETS if index == 0 else ("e",)):
         return False
-    following = line.tokens[1]
+    following = line.tokens[index + 1]
     return (
         line.text[following.start].isupper()
-        and len(following.word.text) > 2
-        and line.text[line.tokens[0].end] == " "
+        and len(following.word.text) > (2 if index == 0 else 1)
+        and line.text[line.tokens[index].end] == " "
     )
 
 

@@ -85,6 +85,11 @@ def test_line_is_read_as_the_table_says(line: str, reading: str) -> None:
         ("1 cp le matin et 1 cp le soit", "1 cp le matin et 1 cp le soir"),
         ("2 bouffees matin et soir", "2 bouffées matin et soir"),
         ("1O mg le soir", "10 mg le soir"),
+        ("| ou 2 cp x 3/j", "1 ou 2 cp x 3/j"),
+        ("XVgouttes au coucher", "XV gouttes au coucher"),
+        ("1 cp le soir av coucher", "1 cp le soir au coucher"),
+        ("1 cp 5i/7", "1 cp 5j/7"),
+        ("2 cp x 3/j sansdépasser 6 cp/j", "2 cp x 3/j sans dépasser 6 cp/j"),
     ],
 )
 def test_misread_line_means_the_same(misread: str, meant: str) -> None:

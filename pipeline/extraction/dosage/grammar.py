@@ -423,7 +423,8 @@ def number(c: Cursor) -> Decimal | None:
         once = c.has("period_adverb") or c.has("moment") or c.has("moments") or c.sees("foi")
         if misread == 1 and (once or (c.sees("par", "/") and c.has("period", 1))):
             return Decimal(misread)
-        if counted or (timed and c.any_of(_LEADS_TIME, -2)):
+        ranged = c.sees("ou", "a") and c.has("number", 1)
+        if counted or ranged or (timed and c.any_of(_LEADS_TIME, -2)):
             return Decimal(misread)
         value = _slash_fraction(c, misread) if misread == 1 else None
         if value is not None:

@@ -103,6 +103,7 @@ _COMPLAINS: Final = re.compile(
 )
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
 _ROMAN: Final = re.compile(r"(?=[xvil])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
+_ROMAN_DROPS: Final = re.compile(r"([xvil]+)(?:gouttes?|gtt?e?s?)")
 _ROMAN_VALUES: Final = {"i": 1, "v": 5, "x": 10, "l": 50}
 
 
@@ -320,6 +321,9 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         return ((words.misread[word], None, True),)
     if len(word) > 1 and _ROMAN.fullmatch(word):
         return ((word, None, False),)
+    drops = _ROMAN_DROPS.fullmatch(word)
+    if drops is not None and _ROMAN.fullmatch(drops[1]):
+        return ((drops[1], None, False), ("goutte", None, False))
     if len(word) > 3 and word[0] in "il" and (known := words.known("j" + word[1:])) is not None:
         return ((known, None, True),)
     if _DAY.fullmatch(word):
@@ -378,7 +382,7 @@ def _segment(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
     if final is None or (len(final[1]) < 2 and not any(c.isdigit() for c in word)):
         return None
     worded = all(number is None for _, number, _ in final[1])
-    whole = len(final[1]) == 2 and all(len(text) > 3 for text, _, _ in final[1])  # "sansdépasser"
+    whole = len(final[1]) == 2 and all(len(text) > 2 for text, _, _ in final[1])  # "sansdépasser"
     if worded and final[0] > (3.6 if whole else 2.8):
         return None
     return final[1]

@@ -59,7 +59,7 @@ class Word:
 
 _WORD: Final = re.compile(
     r"[^\W\d_]{4,}(?=\d+(?:[.,]\d+)?\s?(?:mg|g|µg|ug|ml|ui|mcg|microg|%)\b|\d{2,}\b|\d+[.,]\d"
-    r"|\d\s?(?:cp|comp|gel|sach|bouff|amp|inj|gout|patch|supp|ov))|[^\W_]+"
+    r"|\d\s?(?:cp|comp|gel|sach|bouff|amp|inj|gout|patch|supp|ov|pulv|dose|appl|caps))|[^\W_]+"
 )
 """A word; a name glued to its strength (`RAMIPRIL5 mg`) ends before the number."""
 _JOINT: Final = re.compile(r"[ \t]*[/+][ \t]*|[ \t]*-[ \t]*")

@@ -144,3 +144,21 @@ def test_of_two_names_that_nobody_signs_the_larger_is_taken_and_doubted() -> Non
     assert name is not None and name.value is not None
     assert name.value.family == "Roussel"
     assert name.reasons
+
+
+def test_a_degree_in_initials_is_nobodys_name(extracted: Extracted) -> None:
+    found = extracted(
+        "Docteur Thomas BERTHIER\nD.U. de médecine du sport\nMédecine générale\n\n"
+        f"Mme ROY Zoé, née le 12/03/1988\n\nle 12/11/2026\n{BODY.partition('Dr')[0]}"
+    )
+    assert found.prescriber.name is not None and found.prescriber.name.value is not None
+    assert found.prescriber.name.value.family == "BERTHIER"
+    assert len(found.medications) == 1
+
+
+def test_a_short_name_of_the_prescriber_hides_no_row(extracted: Extracted) -> None:
+    found = extracted(
+        "Dr Anne LE\nMédecine générale\n\nMme ROY Zoé\n\nOrdonnance\n\nLEVOTHYROX 50 µg\n"
+        "1 cp le matin\n"
+    )
+    assert [one.drug.value.name for one in found.medications if one.drug.value] == ["LEVOTHYROX"]

@@ -40,7 +40,7 @@ from pipeline.extraction.identity.names import (
     parse_name,
     vocabulary,
 )
-from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value
+from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value, ZoneKind
 
 BIRTH_AFTER = "Date de naissance postérieure au document."
 AGE_DIFFERS = "L'âge et la date de naissance ne concordent pas."
@@ -1083,8 +1083,10 @@ def _beside_speciality(part: Part) -> Iterator[Candidate]:
         words = name_words(line.text, start, inline.start())
         if inline.start() == offset:
             words = name_words(line.text, inline.end())
-        if 2 <= len(words) <= 5 and not any(
-            word.folded in vocabulary()["names"]["never"] for word in words
+        if (
+            2 <= len(words) <= 5
+            and any(len(word.text) > 2 for word in words)  # « D.U. »
+            and not any(word.folded in vocabulary()["names"]["never"] for word in words)
         ):
             parsed = parse_name(words, family_first=False)
             if parsed is not None and parsed.given:
@@ -1097,6 +1099,7 @@ def _beside_speciality(part: Part) -> Iterator[Candidate]:
     if (
         not 2 <= len(words) <= 5
         or rest
+        or all(len(word.text) < 3 for word in words)
         or any(word.folded in vocabulary()["names"]["never"] for word in words)
     ):
         return
@@ -1195,14 +1198,26 @@ def _contenders(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 _LARGER = 1.2
+_STAMPED = 0.8  # what is read in a stamp is less sure than this
 _SIGNED = 85.0  # likeness in per cent of a name in a stamp, which is read less well
 
 
 def _largest(contenders: Sequence[Candidate]) -> Candidate:
-    """The contender whose name is printed clearly larger than the others', else the first."""
-    ranked = sorted(contenders, key=lambda one: -one.part.line.level.height)
+    """The contender whose printed name is clearly larger than the others', else the first."""
+    ranked = sorted(
+        (one for one in contenders if _is_printed(one)),
+        key=lambda one: -one.part.line.level.height,
+    )
+    if len(ranked) < 2:
+        return contenders[0]
     height, following = (one.part.line.level.height for one in ranked[:2])
     return ranked[0] if height >= _LARGER * following else contenders[0]
+
+
+def _is_printed(candidate: Candidate) -> bool:
+    """Whether a name stands in print, and not in a stamp of a size and reading of its own."""
+    line = candidate.part.line
+    return line.kind is ZoneKind.PRINTED and candidate.span.reading > _STAMPED
 
 
 def _signs(parts: Sequence[Part], candidate: Candidate) -> bool:

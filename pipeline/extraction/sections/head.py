@@ -132,7 +132,8 @@ def _signature(prescriber: Prescriber) -> str:
 def _is_head(part: TextLine, sources: Sequence[Evidence], signature: str) -> bool:
     if _CONTACT.search(part.folded):
         return True
-    if signature and signature in part.folded and len(part.text.split()) <= 5:
+    signed = signature and re.search(rf"(?<![a-z]){re.escape(signature)}(?![a-z])", part.folded)
+    if signed and len(part.text.split()) <= 5:
         return True
     boxes: set[Box] = set()
     for source in sources:

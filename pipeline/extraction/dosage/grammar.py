@@ -921,6 +921,8 @@ def duration(c: Cursor) -> Element | None:
     if c.any_of(_TIME_USES) and offset and not c.has("duration_after"):
         return None
     c.take("duration_after")
+    if c.has("maximum") and not c.has("number", 1):  # "5 jours maxi"
+        c.place += 1
     if not said and (c.sees("/") or c.has("of_cycle") or length.unit in ("min", "s")):
         return None
     if not said and length.unit == "h" and length.low < 24:

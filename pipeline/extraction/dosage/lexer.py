@@ -314,6 +314,8 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         return ((word, Decimal(_HALVES[word]), False),)
     if word in words.misread_halves:
         return (("½", Decimal("0.5"), True),)
+    if word[-1] == "x" and word in words.complaints:
+        return ((word, None, False),)  # "toux" is no "tous"
     known = words.known(word)
     if known is not None:
         return ((known, None, False),)

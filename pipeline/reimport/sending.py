@@ -678,14 +678,14 @@ def _write(
         if not writes or run.dry_run:
             return
         try:
-            bytes_ = [(resource, sent) for resource, sent in writes if _is_binary(resource)]
-            rest = [pair for pair in writes if pair not in bytes_]
-            for start in range(0, len(rest), TRANSACTION_ENTRIES):
-                part = rest[start : start + TRANSACTION_ENTRIES]
+            stated = [pair for pair in writes if not _is_binary(pair[0])]
+            for start in range(0, len(stated), TRANSACTION_ENTRIES):
+                part = stated[start : start + TRANSACTION_ENTRIES]
                 done.update((sent.full_url, sent) for sent in _transact(run.client, part))
-            # After the document that they belong to, whose rules of access they follow.
-            for resource, sent in bytes_:
-                done[sent.full_url] = _upload(run.client, resource, sent)
+            # After the document that it belongs to, whose rules of access it follows.
+            for resource, sent in writes:
+                if _is_binary(resource):
+                    done[sent.full_url] = _upload(run.client, resource, sent)
             return
         except VersionConflict as problem:
             conflicts += 1

@@ -97,6 +97,8 @@ Json = dict[str, Any]
 
 # Entries of one transaction: Medplum refuses more than 50 updates.
 TRANSACTION_ENTRIES: Final = 50
+# Patients at once, unless asked otherwise.
+PARALLEL: Final = 4
 # Tries after the server said that something changed between our reading and our writing.
 CONFLICT_TRIES: Final = 4
 # Problems that the next document would meet as well.
@@ -164,7 +166,7 @@ def send(
     policy: Policy,
     *,
     dry_run: bool = False,
-    parallel: int = 2,
+    parallel: int = PARALLEL,
     patience: Patience | None = None,
     transport: httpx.BaseTransport | None = None,
     on_receipt: Callable[[Receipt], None] | None = None,

@@ -65,7 +65,7 @@ def drafts(out: Path) -> dict[str, Any]:
 
 
 def fake_tesseract(folder: Path, script: str) -> Settings:
-    """Settings with an engine that runs `script` before each page, then reads as Tesseract does.
+    """Settings with an engine that runs `script` first, then reads as Tesseract does.
 
     In the script `$page` is the path of the page image, `$PPID` the worker.
     """
@@ -73,8 +73,8 @@ def fake_tesseract(folder: Path, script: str) -> Settings:
     real = shutil.which("tesseract")
     path.write_text(
         "#!/bin/bash\n"
-        f'if [[ "$*" != *stream_filelist* ]]; then exec {real} "$@"; fi\n'
-        "while read -r page; do\n" + script + '\necho "$page"; done | ' + f'{real} "$@"\n'
+        'if [[ "$1" == *page.pgm ]]; then page="$1"\n' + script + "\nfi\n"
+        f'exec {real} "$@"\n'
     )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return Settings(tesseract=str(path))

@@ -1,15 +1,14 @@
-"""Tesseract for print: one process that reads page after page."""
+"""Tesseract for print: one process for a whole page."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import os
 import re
 import subprocess
+import sys
 import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -26,11 +25,23 @@ from pipeline.ocr import calibration, handwriting
 from pipeline.ocr.engine import ZoneImage
 from pipeline.raster import Pixels, Transform
 
+# pytesseract loads pandas where it finds it: a second and 60 MB a worker for data frames that
+# nobody asks for here.
+_PANDAS = sys.modules.get("pandas")
+sys.modules["pandas"] = None  # type: ignore[assignment]
+import pytesseract  # noqa: E402
+
+if _PANDAS is None:
+    del sys.modules["pandas"]
+else:
+    sys.modules["pandas"] = _PANDAS
+
 SPARSE = 11
 """Page segmentation mode that finds text wherever it stands: it keeps the two columns of a
 letterhead apart, where mode 6 forces them into common rows and misreads both."""
 
 _TITLE = re.compile(r"(bbox|baseline|x_wconf|x_bboxes|x_conf|x_size) ([^;]+)")
+_XHTML = "{http://www.w3.org/1999/xhtml}"
 READING_DPI = 240
 """Finer scans are reduced to this first: as many words of print come out right, many more of
 typewriting, and a fifth of the time is saved."""
@@ -39,7 +50,7 @@ _MARGIN = 48  # pixels of paper left around the ink: engines misread text that t
 
 @dataclass(frozen=True)
 class Tesseract:
-    """Implements `pipeline.ocr.engine.Engine`."""
+    """Implements `pipeline.ocr.engine.Engine`: one process for a zone."""
 
     settings: Settings
 
@@ -124,100 +135,37 @@ def languages(command: str) -> tuple[str, ...]:
 
 
 def raw_lines(grey: Pixels, dpi: float, settings: Settings) -> tuple[RawLine, ...]:
-    """The text lines of `grey` (height, width) uint8, in the engine's order.
+    """The text lines of `grey` (height, width) uint8, in the engine's order, by one process.
 
-    Raises `SetupError` when the engine or its language is missing, `RuntimeError` when it breaks.
+    The image goes over as an uncompressed file, since encoding it would cost as much as a third
+    of the reading. Raises `SetupError` when the engine or its language is missing.
     """
+    # Two Tesseracts of several threads on one machine slow each other many times over.
+    os.environ["OMP_THREAD_LIMIT"] = "1"
     version(settings.tesseract)
-    engine = _running(settings.tesseract, settings.languages)
-    try:
-        return _lines(engine.hocr(grey, dpi))
-    except OSError as ended:
-        _running.cache_clear()
-        if "loading language" not in str(ended):
-            raise RuntimeError("Tesseract ended before it had read the page") from ended
-        raise SetupError(
-            f"Tesseract n'a pas pu lire avec la langue « {settings.languages} » : "
-            "installez le paquet « tesseract-ocr-fra »."
-        ) from ended
-
-
-@functools.lru_cache(maxsize=1)
-def _running(command: str, languages: str) -> _Running:
-    return _Running(command, languages)
-
-
-class _Running:
-    """A Tesseract that is told one image file after another and answers each in hOCR.
-
-    Starting it and loading its language costs a sixth of a page, so that one process, which ends
-    with ours, reads them all; what it makes of a page does not depend on those before.
-    """
-
-    _IMAGE = "page.tif"
-    _START, _END = b"  <div class='ocr_page'", b"  </div>\n"
-
-    def __init__(self, command: str, languages: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="reprise-")
-        self._said = Path(self._folder.name, "said.txt")
-        with self._said.open("wb") as said:
-            self._process = subprocess.Popen(
-                # A line at a time: a page's end would wait in the engine's buffer for the next.
-                ("stdbuf", "-oL", command, "-", "-", "-l", languages, "--psm", str(SPARSE),
-                 "-c", "stream_filelist=1", "-c", "hocr_char_boxes=1", "hocr"),
-                cwd=self._folder.name,
-                # Two Tesseracts of several threads on a machine slow each other many times over.
-                env={**os.environ, "OMP_THREAD_LIMIT": "1"},
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
-            )  # fmt: skip
-        weakref.finalize(self, _end, self._process, self._folder)
-
-    def hocr(self, grey: Pixels, dpi: float) -> bytes:
-        """The hOCR of one page image. Raises `OSError`, with what it said, when the engine ends.
-
-        The image goes over as an uncompressed file, since encoding it would cost as much as a
-        third of the reading.
-        """
-        assert self._process.stdin is not None and self._process.stdout is not None
-        path = Path(self._folder.name, self._IMAGE)
-        resolution = max(round(dpi), 70)
-        cv2.imwrite(
-            str(path),
-            grey,
-            (cv2.IMWRITE_TIFF_COMPRESSION, 1, cv2.IMWRITE_TIFF_RESUNIT, 2,
-             cv2.IMWRITE_TIFF_XDPI, resolution, cv2.IMWRITE_TIFF_YDPI, resolution),
-        )  # fmt: skip
-        page: list[bytes] = []
+    pytesseract.pytesseract.tesseract_cmd = settings.tesseract
+    with tempfile.TemporaryDirectory(prefix="reprise-") as folder:
+        path = Path(folder, "page.pgm")
+        cv2.imwrite(str(path), grey)
+        config = f"--psm {SPARSE} --dpi {max(round(dpi), 70)} -c hocr_char_boxes=1"
         try:
-            self._process.stdin.write(f"{self._IMAGE}\n".encode())
-            self._process.stdin.flush()
-            for line in self._process.stdout:
-                if page or line.startswith(self._START):
-                    page.append(line)
-                if line == self._END:
-                    return b"".join(page)
-        except BrokenPipeError:
-            pass
-        finally:
-            path.unlink(missing_ok=True)
-        self._process.wait()
-        raise OSError(self._said.read_text(errors="replace"))
-
-
-def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Have the engine end, as it does when it is told no more images, and leave nothing."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-    process.wait()
-    folder.cleanup()
+            hocr = pytesseract.image_to_pdf_or_hocr(
+                str(path), lang=settings.languages, config=config, extension="hocr"
+            )
+        except pytesseract.TesseractError as failed:
+            if "loading language" not in str(failed):
+                raise
+            raise SetupError(
+                f"Tesseract n'a pas pu lire avec la langue « {settings.languages} » : "
+                "installez le paquet « tesseract-ocr-fra »."
+            ) from failed
+    return _lines(hocr)
 
 
 def _lines(hocr: bytes) -> tuple[RawLine, ...]:
     root = etree.fromstring(hocr, etree.XMLParser(recover=True, resolve_entities=False))
     lines = []
-    for element in root.iter("span"):
+    for element in root.iter(f"{_XHTML}span"):
         if element.get("class") in {"ocr_line", "ocr_header", "ocr_textfloat", "ocr_caption"}:
             title = _title(element)
             words = tuple(word for word in map(_word, element) if word.text)

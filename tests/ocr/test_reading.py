@@ -14,7 +14,6 @@ import pytest
 from pipeline.config import Settings
 from pipeline.errors import SetupError
 from pipeline.model import Box, Line, Word, Zone, ZoneKind
-from pipeline.ocr import tesseract
 from pipeline.ocr.engine import Span, Transcription, ZoneImage
 from pipeline.ocr.reading import _fused, read_page
 from pipeline.ocr.recognition import LineByLine
@@ -99,26 +98,6 @@ def test_a_missing_language_is_named() -> None:
         Tesseract(Settings(languages="xyz")).read(
             ZoneImage(drawn(LETTER), ZoneKind.PRINTED, DPI, Transform(np.eye(3)))
         )
-
-
-def test_what_is_read_of_a_page_does_not_depend_on_those_before() -> None:
-    pages = [drawn(LETTER), drawn(LETTER)[:400]]
-    alone = []
-    for page in pages:
-        tesseract._running.cache_clear()
-        alone.append(tesseract.raw_lines(page, DPI, SETTINGS))
-    engine = tesseract._running(SETTINGS.tesseract, SETTINGS.languages)
-    together = [tesseract.raw_lines(page, DPI, SETTINGS) for page in (*pages, *pages)]
-    assert together == alone * 2
-    assert tesseract._running(SETTINGS.tesseract, SETTINGS.languages) is engine
-
-
-def test_an_engine_that_broke_off_is_started_again() -> None:
-    expected = tesseract.raw_lines(drawn(LETTER), DPI, SETTINGS)
-    tesseract._running(SETTINGS.tesseract, SETTINGS.languages)._process.kill()
-    with pytest.raises(RuntimeError, match="Tesseract"):
-        tesseract.raw_lines(drawn(LETTER), DPI, SETTINGS)
-    assert tesseract.raw_lines(drawn(LETTER), DPI, SETTINGS) == expected
 
 
 class _Striking:

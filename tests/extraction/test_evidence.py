@@ -193,8 +193,8 @@ def test_the_pipeline_is_made_of_named_components() -> None:
 
 
 def test_a_cut_decimal_is_one_figure() -> None:
-    row = repaired(text_lines(document_from_text("Diprosone 0, 05 % crème 1, 2 ou 3"))[0])
-    assert row.text == "Diprosone 0,05 % crème 1, 2 ou 3"
+    row = repaired(text_lines(document_from_text("Diprosone 0, 05 % 12, 5mg 1, 2 ou 3"))[0])
+    assert row.text == "Diprosone 0,05 % 12,5mg 1, 2 ou 3"
     assert row.span(10, 16).read_text == "0,05 %"
     assert len(row.span(10, 14).words) == 2
 

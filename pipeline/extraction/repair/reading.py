@@ -113,12 +113,15 @@ def repaired(line: TextLine) -> TextLine:
     return replace(line, text=text, tokens=tuple(tokens)) if changed else line
 
 
-_CUT_DECIMAL = re.compile(r"(?<![\d,.])0[,.]( )\d{1,3}\b")
+_CUT_DECIMAL = re.compile(
+    r"(?<![\d,.])(?:0[,.](?P<nought> )\d{1,3}\b|\d{1,3},(?P<unit> )[25]\s?(?:mg|µg|g|%)(?!\w))"
+)
 
 
 def _decimals(line: TextLine) -> TextLine:
-    """`line` with figures such as « 0, 05 » in one piece: no number ends with a comma after 0."""
-    gaps = [match.start(1) for match in _CUT_DECIMAL.finditer(line.text)]
+    """`line` with figures such as « 0, 05 » and « 12, 5 mg » in one piece: no number ends with a
+    comma after 0, and of a strength nobody names two with one unit."""
+    gaps = [match.start(match.lastgroup or 0) for match in _CUT_DECIMAL.finditer(line.text)]
     for gap in reversed(gaps):
         tokens = tuple(
             replace(token, start=token.start - 1, end=token.end - 1) if token.start > gap else token

@@ -231,7 +231,7 @@ def evaluate_names(
         if name is None or not nameable(name.split()[0]):
             continue
         word = name.split()[0].casefold()
-        reading = engine.read(grey_image(row.file))
+        reading = engine.read(grey_image(row.file), lexicon)
         place = place_of(word, row.text, reading.decoded)
         counts["lines"] += 1
         if place is None or place >= len(reading.slots):

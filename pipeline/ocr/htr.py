@@ -220,14 +220,38 @@ class HandwritingRecogniser:
         """Words, confidences and alternatives of a line that the network has seen."""
         hypotheses = self.decode(lattice.log_probs)
         slots = slots_of(lattice.log_probs, hypotheses)
+        if lexicon is not None:
+            slots = self._mended(lattice.log_probs, slots, lexicon)
         seen = replace(lattice, log_probs=with_twins(lattice.log_probs, slots))
         return Reading(
             Transcription(tuple(self._span(seen, slot, lexicon) for slot in slots)),
             greedy(lattice.log_probs),
-            hypotheses[0].text if hypotheses else "",
+            " ".join(slot.text for slot in slots),
             lattice,
             slots,
         )
+
+    def _mended(
+        self, log_probs: LogProbs, slots: Sequence[Slot], lexicon: Lexicon
+    ) -> tuple[Slot, ...]:
+        """The words of a line, two that are surely the halves of one known name as one.
+
+        Spaced capitals and script hands look like several words: `KARDE GIC`.
+        """
+        result: list[Slot] = []
+        for slot in slots:
+            whole = _together(result[-1], slot) if result else None
+            if whole is not None and nameable(whole.text):
+                name = self.name_of(log_probs, whole, lexicon)
+                if (
+                    name.known
+                    and name.state is State.SURE
+                    and _alike(whole.text, name.candidates[0].text)
+                ):
+                    result[-1] = whole
+                    continue
+            result.append(slot)
+        return tuple(result)
 
     def _span(self, lattice: Lattice, slot: Slot, lexicon: Lexicon | None) -> Span:
         log_probs = lattice.log_probs
@@ -349,6 +373,15 @@ def slots_of(log_probs: LogProbs, hypotheses: Sequence[Hypothesis]) -> tuple[Slo
             Slot(word, own, min(start, int(own[0, 0])), end, agreed[number], tuple(ranked))
         )
     return tuple(slots)
+
+
+def _together(first: Slot, second: Slot) -> Slot | None:
+    """Two words of a line as one; None where one is no piece of a word."""
+    if not (first.text.isalpha() and second.text.rstrip(SIGNS).isalpha()):
+        return None
+    share = min(first.share, second.share)
+    spans = np.concatenate([first.spans, second.spans])
+    return Slot(first.text + second.text, spans, first.start, second.end, share, ())
 
 
 def _alike(word: str, other: str) -> bool:

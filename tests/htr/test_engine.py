@@ -208,3 +208,11 @@ def test_a_word_that_is_a_known_name_is_as_sure_as_the_name(engine: HandwritingR
     assert named.words[0].text.upper() == "KARDEGIC"
     assert named.words[0].confidence >= plain.words[0].confidence
     assert named.words[0].alternatives[0].source == "lexicon"
+
+
+def test_halves_of_a_known_name_are_one_word(engine: HandwritingRecogniser) -> None:
+    reading = engine.read(drawn("KARDE GIC 160 mg"), word_lexicon(("KARDEGIC", "CARDENSIEL")))
+    assert reading.decoded.split()[0].upper() == "KARDEGIC"
+    assert reading.slots[0].text == reading.transcription.words[0].text
+    apart = engine.read(drawn("MATIN MIDI"), word_lexicon(("KARDEGIC", "CARDENSIEL")))
+    assert apart.decoded.upper().split() == ["MATIN", "MIDI"]

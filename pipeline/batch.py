@@ -46,11 +46,12 @@ from pipeline.store.tables import DocumentState, PageRow, PageState, ScanState
 from pipeline.tasks import Drafted, draft_document_at, read_page_at
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
-# Freed memory of a page (glibc, bytes) is kept for the next one, in one arena for all threads.
+# Freed memory of a page (glibc, bytes) is kept for the next one, in one arena for all threads; a
+# colour page or a whole draft is returned, lest what lies between two of them keeps both.
 ALLOCATION = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),
-    "MALLOC_TRIM_THRESHOLD_": str(2**27),
+    "MALLOC_MMAP_THRESHOLD_": str(2**24),
+    "MALLOC_TRIM_THRESHOLD_": str(2**26),
 }
 # The scheduler gives a worker one task at a time and blames nobody else for its death.
 DASK = {

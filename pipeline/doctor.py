@@ -61,6 +61,7 @@ def _tesseract(settings: Settings) -> Found:
 def _handwriting() -> Found:
     from pipeline.ocr.htr import recogniser
 
+    recogniser().load()
     return recogniser().name, "poids en place"
 
 

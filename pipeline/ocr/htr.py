@@ -19,6 +19,7 @@ import onnxruntime
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.model import Alternative, State
+from pipeline.ocr import networks
 from pipeline.ocr.decoding import (
     CLASS_OF,
     SPACE,
@@ -171,14 +172,28 @@ class HandwritingRecogniser:
     """Implements `pipeline.ocr.engine.Recogniser`. Loaded once a process: see `recogniser()`."""
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(weights / "handwriting.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-        self.model = LanguageModel.load(weights / "language.npz")
-        self.calibration = Calibration.load(weights / "calibration.json")
+        self._weights = weights
+
+    def load(self) -> None:
+        """Load all that a first line by hand would: most print has none and needs none of it.
+
+        Raises `SetupError` or `OSError` when weights are missing, `ValueError` for damaged ones.
+        """
+        _ = self._session, self.model, self.calibration
+
+    @functools.cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        return networks.session(self._weights / "handwriting.onnx")
+
+    @functools.cached_property
+    def model(self) -> LanguageModel:
+        """The character language model."""
+        return LanguageModel.load(self._weights / "language.npz")
+
+    @functools.cached_property
+    def calibration(self) -> Calibration:
+        """How scores become probabilities."""
+        return Calibration.load(self._weights / "calibration.json")
 
     @property
     def name(self) -> str:

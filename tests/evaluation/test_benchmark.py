@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -11,7 +13,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pipeline.evaluation.benchmark import Benchmark, measure, page_images, show
+from pipeline.evaluation.benchmark import (
+    Benchmark,
+    Cost,
+    _is_becoming,
+    benchmark,
+    measure,
+    page_images,
+    show,
+)
 
 BURN = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass"
 GRANDCHILD = (
@@ -35,6 +45,36 @@ def test_sleep_costs_nothing() -> None:
 def test_memory_is_that_of_the_process_below() -> None:
     cost = measure((sys.executable, "-c", GRANDCHILD, HOLD))
     assert 110 < cost.peak < 400
+
+
+def test_the_start_is_no_part_of_what_a_page_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cost(command: Sequence[str | Path]) -> Cost:
+        if command[0] == "tesseract":
+            return Cost(wall=1.0, cpu=1.0, peak=50.0)
+        pages, jobs = len(list(Path(command[2]).iterdir())), int(str(command[-1]))
+        return Cost(wall=5.0 + 2.0 * pages / jobs, cpu=3.0 + 1.5 * pages, peak=400.0)
+
+    monkeypatch.setattr("pipeline.evaluation.benchmark.measure", cost)
+    images = [tmp_path / f"{number}.png" for number in range(6)]
+    for image in images:
+        image.touch()
+    result = benchmark(Path("reprise"), images)
+    assert result.ratio == pytest.approx(1.5)
+    assert result.startup_cpu == pytest.approx(3.0)
+    assert result.ratio_with_startup == pytest.approx(2.0)
+    assert result.speedup == pytest.approx(2.0)
+
+
+def test_a_child_that_is_not_yet_another_program_has_no_memory_of_its_own() -> None:
+    child = subprocess.Popen(("sleep", "5"))
+    try:
+        assert _is_becoming(os.getpid(), os.getpid())
+        assert not _is_becoming(child.pid, os.getpid())
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_a_failing_command_gives_no_figures() -> None:

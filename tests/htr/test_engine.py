@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rapidfuzz.distance import Levenshtein
 
+from pipeline.errors import SetupError
 from pipeline.model import State
 from pipeline.ocr.decoding import CLASS_OF, Hypothesis
 from pipeline.ocr.htr import (
@@ -50,6 +51,18 @@ def test_weights_are_small_enough_to_ship() -> None:
 
 def test_engine_is_loaded_once() -> None:
     assert recogniser() is recogniser()
+
+
+def test_weights_are_loaded_with_the_first_line_only() -> None:
+    fresh = HandwritingRecogniser()
+    assert not {"_session", "model", "calibration"} & vars(fresh).keys()
+    fresh.recognise([drawn(TEXTS[0])])
+    assert {"_session", "model", "calibration"} <= vars(fresh).keys()
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"handwriting\.onnx"):
+        HandwritingRecogniser(tmp_path).load()
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -110,6 +110,40 @@ def test_exif_orientation_is_what_a_viewer_shows(orientation: int, turns: int) -
     assert np.abs(shown.astype(int) - expected).mean() < 3
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1", "I;16", "LA"])
+def test_a_png_of_any_kind_comes_out_as_pillow_has_it(mode: str) -> None:
+    colours = np.random.default_rng(7).integers(0, 256, (480, 420, 3), np.uint8)
+    image = Image.fromarray(colours)
+    image = Image.fromarray(colours[..., 0].astype(np.uint16) << 8) if "16" in mode else (
+        image.convert("L").convert(mode) if mode in "LA1" else image.convert(mode)
+    )  # fmt: skip
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    expected = np.asarray(image.convert("RGB")) if mode in ("P", "LA") else np.asarray(image)
+    if mode == "1":
+        expected = expected * np.uint8(255)
+    if mode == "I;16":
+        expected = (expected >> 8).astype(np.uint8)
+    assert np.array_equal(decode(buffer.getvalue(), formats.PNG, 1, SETTINGS).pixels, expected)
+
+
+def test_a_png_that_says_how_it_is_turned_is_turned() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(SHEET, "PNG", exif=exif)
+    shown = decode(data, formats.PNG, 1, SETTINGS).pixels
+    assert np.array_equal(shown, np.rot90(SHEET, -1))
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_a_png_with_a_hole_is_refused(colours: int) -> None:
+    data = bytearray(saved(np.stack([SHEET] * 3, axis=-1) if colours == 3 else SHEET, "PNG"))
+    middle = len(data) // 2
+    data[middle : middle + 400] = bytes(400)
+    with pytest.raises(CorruptFile):
+        decode(bytes(data), formats.PNG, 1, SETTINGS)
+
+
 def test_transparent_parts_are_paper() -> None:
     pixels = np.zeros((300, 300, 4), np.uint8)
     pixels[100:200, 100:200, 3] = 255

@@ -69,23 +69,21 @@ def isotonic(scores: Floats, right: Floats, least: int = 25) -> tuple[Floats, Fl
     """Knots of a monotone map from score to probability: pooled adjacent violators over groups of
     at least `least` words, each group's share drawn towards the whole by half a word."""
     order = np.argsort(scores, kind="stable")
-    groups = [
-        [float(scores[part].mean()), float(right[part].sum()) + 0.25, len(part) + 0.5]
-        for part in np.array_split(order, max(2, len(order) // least))
-    ]
-    pooled: list[list[float]] = []
-    for score, hits, size in groups:
-        pooled.append([score, hits, size])
-        while len(pooled) > 1 and pooled[-2][1] / pooled[-2][2] >= pooled[-1][1] / pooled[-1][2]:
-            later = pooled.pop()
+    pooled: list[list[float]] = []  # lowest and highest score, right ones, size
+    for part in np.array_split(order, max(2, len(order) // least)):
+        mean = float(scores[part].mean())
+        pooled.append([mean, mean, float(right[part].sum()) + 0.25, len(part) + 0.5])
+        while len(pooled) > 1 and pooled[-2][2] / pooled[-2][3] >= pooled[-1][2] / pooled[-1][3]:
+            _, highest, hits, size = pooled.pop()
             earlier = pooled[-1]
-            total = earlier[2] + later[2]
-            earlier[0] = (earlier[0] * earlier[2] + later[0] * later[2]) / total
-            earlier[1], earlier[2] = earlier[1] + later[1], total
-    return (
-        np.array([score for score, _, _ in pooled]),
-        np.array([hits / size for _, hits, size in pooled]),
-    )
+            earlier[1:] = [highest, earlier[2] + hits, earlier[3] + size]
+    # A pool is as right at its lowest score as at its highest.
+    knots = [
+        (score, hits / size)
+        for lowest, highest, hits, size in pooled
+        for score in dict.fromkeys((lowest, highest))
+    ]
+    return np.array([score for score, _ in knots]), np.array([share for _, share in knots])
 
 
 def fitted_curve(features: Floats, right: Floats) -> Curve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from pipeline.extraction.evidence import TextLine
 from pipeline.extraction.identity.identifiers import nir_key
 from pipeline.extraction.identity.names import name_words, parse_name
 from pipeline.extraction.identity.reading import read_patient, read_prescriber
-from pipeline.model import Patient, Sex, State
+from pipeline.model import Patient, Sex, State, ZoneKind
 
 Rows = Callable[[str], tuple[TextLine, ...]]
 TODAY = dt.date(2026, 11, 23)
@@ -205,3 +206,19 @@ def test_names_as_fields_by_hand_hold_them(
     born = [other.value.family for other in others if other.value is not None]
     assert born in ([], ["DA SILVA"], ["Ferrand"])
     assert bool(born) == (("née" in rows_text and "SILVA)" in rows_text) or "Ferrand" in rows_text)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "state"),
+    [
+        ("FERR AND Chloé", ZoneKind.HANDWRITTEN, State.DOUBTFUL),
+        ("FERR AND Chloé", ZoneKind.PRINTED, State.SURE),
+        ("DE BRISSAC Chloé", ZoneKind.HANDWRITTEN, State.SURE),
+    ],
+)
+def test_a_space_in_a_name_by_hand_is_doubted(
+    rows: Rows, name: str, kind: ZoneKind, state: State
+) -> None:
+    lines = rows(LETTERHEAD + f"Mme {name}\nNée le 3/4/1960")
+    patient = read_patient([replace(line, kind=kind) for line in lines], DAY, TODAY)
+    assert patient.names[0].state is state

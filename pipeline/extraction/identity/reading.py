@@ -43,6 +43,7 @@ from pipeline.extraction.identity.names import (
 from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value, ZoneKind
 
 BIRTH_AFTER = "Date de naissance postérieure au document."
+IN_TWO = "Nom lu en deux mots : l'espace est à vérifier."
 AGE_DIFFERS = "L'âge et la date de naissance ne concordent pas."
 SEX_DIFFERS = "La civilité et le numéro de sécurité sociale ne concordent pas."
 NIR_BIRTH = "Le numéro de sécurité sociale et la date de naissance ne concordent pas."
@@ -564,7 +565,17 @@ def _human(
     name = HumanName(
         family=parsed.family, given=given, use="official" if use == "official" else "usual"
     )
+    by_hand = any(span.line.kind is ZoneKind.HANDWRITTEN for span in spans)
+    if by_hand and _in_two(parsed.family):
+        doubts = (*doubts, IN_TWO)
     return value("name", name, tuple(spans), rule, trust=trust, doubts=doubts)
+
+
+def _in_two(family: str) -> bool:
+    """Whether a family name has two words, neither of them a particle: by hand the space may be
+    none."""
+    words = [NameWord(word, 0, 0) for word in family.split()]
+    return len(words) > 1 and not any(word.is_particle for word in words)
 
 
 def _patient_name(

@@ -496,3 +496,10 @@ def test_a_word_of_a_stamp_is_no_medicine() -> None:
 def test_rows_that_name_no_medicine(row: str) -> None:
     extraction = extract(document_from_text(f"ORDONNANCE\nDoliprane 1 g\n\n\n{row}"), SETTINGS)
     assert names(extraction.medications) == ["DOLIPRANE"]
+
+
+def test_a_strength_in_common_does_not_confirm_a_name_some_letters_away() -> None:
+    (medication,) = read("CalcitD3 500 mg : 1 cp par jour")
+    assert medication.drug.state is State.DOUBTFUL
+    (nearer,) = read("Amoxiciline 500 mg : 1 gélule matin et soir")
+    assert nearer.drug.state is State.SURE

@@ -58,6 +58,9 @@ _GOES_ON: Final = re.compile(
     r"\s*(?:\d|½|un |une |deux |trois |prendre|posologie|matin|midi|soir|le |si |max|ne pas"
     r"|a renouveler|qsp|pendant|pour )"
 )
+_CLOSE: Final = 0.9
+"""Similarity below which a strength in common does not confirm a corrected name: many medicines
+share one."""
 _PROSE: Final = 160
 """Characters behind a name in prose that may speak of its dosage."""
 _BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
@@ -786,6 +789,8 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
             trust = 0.95 if known else 0.8
             if not known:
                 doubts.append("Nom corrigé sans que le dosage le confirme.")
+            elif mention.similarity < _CLOSE:
+                doubts.append("Nom corrigé de plusieurs lettres.")
         else:
             trust = 0.98 if known else 0.94
         if known is False:

@@ -24,17 +24,17 @@ class Title:
     end: int
 
 
+def _any_of(titles: Iterable[str]) -> str:
+    """A pattern for any of some titles, the longest first, whatever the spaces in them."""
+    longest = sorted(titles, key=len, reverse=True)
+    return "|".join(re.escape(title).replace(r"\ ", r"\s+") for title in longest)
+
+
 @cache
 def _titles() -> tuple[re.Pattern[str], dict[str, str]]:
     data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
     sections = {title: key for key, titles in data["titles"].items() for title in titles}
-    every = "|".join(
-        re.escape(title).replace(r"\ ", r"\s+") for title in sorted(sections, key=len, reverse=True)
-    )
-    strong = "|".join(
-        re.escape(title).replace(r"\ ", r"\s+")
-        for title in sorted(data["strong"]["titles"], key=len, reverse=True)
-    )
+    every, strong = _any_of(sections), _any_of(data["strong"]["titles"])
     pattern = re.compile(
         rf"^[\W\d_]{{0,6}}(?:(?P<t>{every})\s*(?:\(s\))?\s*(?:[:=]|[.\-–>]*\s*$|\s[-–>]+\s|,?\s*$)"
         rf"|(?P<s>{strong})(?=\s+\S))"
@@ -74,13 +74,8 @@ def inline_titles(line: TextLine) -> tuple[tuple[int, Title], ...]:
 @cache
 def _inline() -> tuple[re.Pattern[str], dict[str, str]]:
     _, sections = _titles()
-
-    def any_of(titles: Iterable[str]) -> str:
-        longest = sorted(titles, key=len, reverse=True)
-        return "|".join(re.escape(title).replace(r"\ ", r"\s+") for title in longest)
-
     data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
-    every, strong = any_of(sections), any_of(data["strong"]["titles"])
+    every, strong = _any_of(sections), _any_of(data["strong"]["titles"])
     return re.compile(
         rf"(?:[.;!?]\s+|\t|\s[-–]\s)(?P<t>{every})\s*:"
         rf"|[.!?]\s+(?P<s>(?:{strong})(?=\s)|(?:{every})(?=\s*$))"

@@ -193,6 +193,32 @@ MONTHS = _choices(
 )
 
 
+_ONSETS = _choices("b|br|c|ch|cl|d|dr|f|fl|g|gr|gu|h|j|k|l|m|n|p|pl|pr|qu|r|s|st|t|tr|v|w|z|y|x|||")
+_VOWELS = _choices("a|a|e|e|é|è|i|i|o|o|u|u|y|ai|au|ei|eu|ou|oi|ie|î|ô|â|ë|ï")
+_CODAS = _choices("||||l|n|n|r|r|s|t|c|m|ll|nn|rr|ss|tt|nd|nt|rt|st|rg|lm")
+_ENDINGS = _choices(
+    """
+    ard|aud|eau|el|elle|er|et|ette|ez|ic|ier|ière|in|ine|on|ot|ou|oux|ac|y|i|o|é|ain|ois|ault|as|ent
+    """
+)
+
+
+def invented(random: Random) -> str:
+    """A name in nobody's list, of syllables: letters to be read one by one, not guessed."""
+    syllables = (
+        random.choice(_ONSETS) + random.choice(_VOWELS) + random.choice(_CODAS)
+        for _ in range(random.choice((1, 1, 1, 2)))
+    )
+    name = ("".join(syllables) + random.choice(_ONSETS) + random.choice(_ENDINGS)).capitalize()
+    draw = random.random()
+    if draw < 0.08:
+        return (
+            random.choice(("Le ", "De ", "Da ", "Du ", "Ben ", "El ", "D'", "N'", "L'", "O'"))
+            + name
+        )
+    return f"{name}-{invented(random)}" if draw < 0.12 else name
+
+
 def _number(random: Random, low: float, high: float, digits: int = 0) -> str:
     text = f"{random.uniform(low, high):.{digits}f}"
     return text.replace(".", random.choice(",,,."))
@@ -215,7 +241,7 @@ def _date(random: Random) -> str:
 
 def _cased(random: Random, name: str) -> str:
     """A drug name as doctors write it: capitals, initial capital or small letters."""
-    return random.choice((name, name.capitalize(), name.title(), name.lower()))
+    return random.choice((name, name, name.capitalize(), name.title(), name.lower()))
 
 
 def _amount(random: Random) -> str:
@@ -422,8 +448,15 @@ def _phone(random: Random) -> str:
 
 def identity(random: Random) -> str:
     """Names, birth dates, addresses, numbers: all invented."""
-    given, family = random.choice(GIVEN), random.choice(FAMILIES)
+    given, family = (
+        invented(random) if random.random() < 0.6 else random.choice(known)
+        for known in (GIVEN, FAMILIES)
+    )
     family = family.upper() if random.random() < 0.5 else family
+    given = given.upper() if random.random() < 0.2 else given
+    birth = random.choice(
+        (f"née {family}", f"nom de naissance : {family}", f"nom d'usage {family}")
+    )
     title = random.choice(("Mme", "M.", "Mr", "Mlle", "Dr", "Melle", "Enfant", ""))
     woman = random.choice(("e", ""))
     return random.choice(
@@ -450,10 +483,23 @@ def identity(random: Random) -> str:
             f"tél : {_phone(random)}",
             f"RPPS 1099{random.randint(0, 9999999):07}",
             f"Nom : {family}",
+            f"Nom : {family} {birth}",
+            f"Patient : {title} {family} {given}",
+            birth,
+            family,
+            given,
             f"Prénom : {given}",
             f"Age : {random.randint(1, 99)} ans",
         )
     ).strip()
+
+
+@dataclasses.dataclass(frozen=True)
+class Hand:
+    """A pen and the characters that it draws."""
+
+    pen: ImageFont.FreeTypeFont
+    drawn: frozenset[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -513,6 +559,9 @@ def any_line(random: Random, names: Sequence[str], prose: Sequence[str]) -> Line
         words = random.choice(prose).split()
         start = random.randrange(max(1, len(words) - 3))
         line = Line(" ".join(words[start : start + random.choice((1, 1, 2, 3, 5, 7, 9))]))
+    capitals = line.text.upper()
+    if random.random() < 0.08 and set(capitals) <= _DRAWN:
+        line = dataclasses.replace(line, text=capitals)
     line = dataclasses.replace(line, text=normalised(line.text))
     count = len(line.text.split(" "))
     if random.random() < 0.07:
@@ -527,37 +576,57 @@ def _ascii(text: str) -> str:
     return unicodedata.normalize("NFD", text).encode("ascii", "ignore").decode()
 
 
-def render(line: Line, font: Path, random: Random) -> np.ndarray:
-    """Draws a line on paper: grey image (64, width), dark ink on light paper."""
+def _runs(
+    word: str, hands: Sequence[Hand], spread: bool
+) -> list[tuple[str, ImageFont.FreeTypeFont]]:
+    """A word cut where its pen changes: the first hand that has a character draws it."""
+    runs: list[tuple[str, ImageFont.FreeTypeFont]] = []
+    for symbol in word:
+        pen = next((hand.pen for hand in hands if symbol in hand.drawn), hands[-1].pen)
+        if runs and runs[-1][1] is pen and not spread:
+            runs[-1] = (runs[-1][0] + symbol, pen)
+        else:
+            runs.append((symbol, pen))
+    return runs
+
+
+def _hands(font: Path, other: Path, size: int, random: Random) -> tuple[Hand, ...]:
+    """Who draws what: the line's font, for capitals or figures now and then another one (hands
+    differ in these more than in anything else), and a printed one for signs that it lacks."""
+
+    def hand(path: Path, scale: float, drawn: Callable[[str], bool] = lambda _: True) -> Hand:
+        pen = ImageFont.truetype(str(path), max(8, int(size * scale)))
+        return Hand(pen, frozenset(filter(drawn, glyphs(path))))
+
+    draw = random.random()
+    foreign = [hand(other, 1, str.isupper)] if draw < 0.12 else []
+    foreign += [hand(other, 1, str.isdigit)] if 0.08 < draw < 0.25 else []
+    return (*foreign, hand(font, 1), hand(_FALLBACK, 0.7))
+
+
+def render(line: Line, font: Path, random: Random, other: Path | None = None) -> np.ndarray:
+    """Draws a line on paper: grey image (64, width), dark ink on light paper.
+
+    `other` is a second handwriting font that may lend its capitals or figures.
+    """
     size = random.randint(38, 52)
-    pens = {
-        True: ImageFont.truetype(str(font), size),
-        False: ImageFont.truetype(str(_FALLBACK), int(size * 0.7)),
-    }
-    known = glyphs(font)
+    hands = _hands(font, other or font, size, random)
     words = line.text.split(" ")
-    width = int(sum(pens[True].getlength(word) + size for word in words)) + 4 * size
+    width = int(sum(hands[-2].pen.getlength(word) + size for word in words)) + 6 * size
     sheet = Image.new("L", (width, 3 * size), 0)
     draw = ImageDraw.Draw(sheet)
     x, base = float(size), 1.8 * size
     gap = random.uniform(0.22, 0.5) * size
+    bold = random.choice((0, 0, 0, 1))
     boxes = []
     for word in words:
         start = x
         y = base + random.gauss(0, 0.025 * size)
-        runs = (
-            re.findall(
-                "|".join(("[" + re.escape("".join(sorted(set(word) & known))) + "]+", ".")), word
-            )
-            if set(word) & known
-            else list(word)
-        )
         spread = random.random() < 0.25
-        for run in runs:
-            pen = pens[run[0] in known]
-            for piece in run if spread else (run,):
-                draw.text((x, y), piece, fill=255, font=pen, anchor="ls")
-                x += pen.getlength(piece) + (random.uniform(-0.01, 0.06) * size if spread else 0)
+        for run, pen in _runs(word, hands, spread):
+            rise = random.gauss(0, 0.015 * size) if spread else 0
+            draw.text((x, y + rise), run, fill=255, font=pen, anchor="ls", stroke_width=bold)
+            x += pen.getlength(run) + (random.uniform(-0.01, 0.06) * size if spread else 0)
         boxes.append((start, x, y))
         x += gap * random.uniform(0.7, 1.4)
     if line.struck is not None:
@@ -636,7 +705,8 @@ def write_lines(
             ):
                 continue
             file = f"img/{made:05}.webp"
-            cv2.imwrite(str(out / file), render(line, font, random), [cv2.IMWRITE_WEBP_QUALITY, 90])
+            picture = render(line, font, random, random.choice(fonts))
+            cv2.imwrite(str(out / file), picture, [cv2.IMWRITE_WEBP_QUALITY, 90])
             rows.writerow((file, line.transcript, "", "synthetic", font.stem, "", line.text))
             if line.drug:
                 drugs.write(f"{file}\t{line.drug}\n")

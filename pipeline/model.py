@@ -317,10 +317,19 @@ class HumanName(Frozen):
     use: Literal["official", "usual"] = "usual"
 
 
+class BirthPlace(Frozen):
+    """Where somebody was born, as written (`text`); `insee` is the commune's code (COG)."""
+
+    text: str
+    town: str | None = None
+    insee: str | None = None
+
+
 class Patient(Frozen):
     names: tuple[Value[HumanName], ...] = ()
     sex: Value[Sex] | None = None
     birth_date: Value[dt.date] | None = None
+    birth_place: Value[BirthPlace] | None = None
     age: Value[Quantity] | None = None
     nir: Value[str] | None = None
     local_id: Value[str] | None = None

@@ -18,7 +18,7 @@ from pipeline.fhir.elements import (
     human_name,
 )
 from pipeline.fhir.paper import Paper, is_read, machine_read
-from pipeline.model import Patient, Prescriber, Sex, Step, Value
+from pipeline.model import BirthPlace, Patient, Prescriber, Sex, Step, Value
 
 PROVISIONAL = extension(
     systems.IDENTITY_RELIABILITY,
@@ -66,7 +66,21 @@ def patient(paper: Paper, read: Patient) -> Json:
         resource.setdefault("gender", Sex.UNKNOWN.value)
     if read.birth_date is not None:
         resource |= paper.primitive("birthDate", read.birth_date, date, "Date")
+    if read.birth_place is not None:
+        place = paper.element(read.birth_place, _birth_place, "Address")
+        resource["extension"].append(extension(systems.BIRTH_PLACE, valueAddress=place))
     return resource
+
+
+def _birth_place(place: BirthPlace) -> Json:
+    """Town and, where the paper gave it, INSEE code: `text` says both as written."""
+    result: Json = {"text": clean(place.text)}
+    if place.town is not None:
+        result["city"] = clean(place.town)
+    if place.insee is not None:
+        code = coding(systems.COMMUNES, place.insee)
+        result["extension"] = [extension(systems.INSEE_CODE, valueCoding=code)]
+    return result
 
 
 def practitioner(paper: Paper, read: Prescriber) -> Json:

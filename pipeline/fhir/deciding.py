@@ -104,9 +104,9 @@ class Revision:
     # --- elements ---------------------------------------------------------------------------
 
     def _element(self, url: str, resource: Json, path: Path, decision: Decision, new: Any) -> None:
-        if path[0] in _PROTECTED:
-            raise BadDecision("Ce champ ne se décide pas.")
         field = _field_of(url, resource, path)
+        if path[0] in _PROTECTED and (field is None or field.path != write(path)):
+            raise BadDecision("Ce champ ne se décide pas.")
         current = plain(lookup(resource, path))
         if field is not None and field.path == write(path):
             current = field.value
@@ -153,7 +153,7 @@ class Revision:
         dropped = {systems.ALTERNATIVE, systems.DECISION, systems.ABSENT}
         if changed:
             dropped.add(systems.AI_CONFIDENCE)
-        kept = [_settled(one) for one in extensions if one["url"] not in dropped]
+        kept = [_settled(one) for one in extensions if one["url"] in _OURS - dropped]
         if field is not None:
             self.decided[field.name] = decision
         _attach(resource, target, [*kept, decision_extension(decision)])
@@ -189,7 +189,7 @@ class Revision:
             resource["substitution"] = _REMOVED
         elif written.startswith("qualification["):
             resource["qualification"] = _REMOVED
-        elif kind == "Composition" and path[-1] == "text":
+        elif path[0] == "extension" or (kind == "Composition" and path[-1] == "text"):
             _store(resource, path[:-1], _REMOVED)
         else:
             _store(resource, path, _REMOVED)

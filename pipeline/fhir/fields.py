@@ -111,6 +111,11 @@ def _marked(node: Any, path: Path) -> Iterator[tuple[Path, Json]]:
         for name, child in node.items():
             if name != "extension" and isinstance(child, dict | list):
                 yield from _marked(child, (*path, name))
+        # A value may itself stand in an extension: where the patient was born.
+        for index, one in enumerate(node.get("extension", ())):
+            for name, child in one.items():
+                if isinstance(child, dict):
+                    yield from _marked(child, (*path, "extension", index, name))
 
 
 def _field(url: str, resource: Json, path: Path, element: Json) -> Field:

@@ -331,6 +331,16 @@ def _encounter(node: Node) -> Broken:
         yield "fr-core-encounter", "an identifier without type, system or value"
 
 
+def _address(node: Node) -> Broken:
+    for extension in node.content.get("extension", ()):
+        if extension.get("url") == systems.INSEE_CODE:
+            code = extension.get("valueCoding", {})
+            if code.get("system") != systems.COMMUNES or not re.fullmatch(
+                r"(?:\d{2}|2[AB])\d{3}", code.get("code", "")
+            ):
+                yield "insee", "a commune without its five characters"
+
+
 def _patient(node: Node) -> Broken:
     reliability = systems.IDENTITY_RELIABILITY
     if reliability not in _extensions(node.content):
@@ -380,6 +390,7 @@ _CHECKS: dict[str, tuple[Callable[[Node], Broken], ...]] = {
     "Attachment": (_attachment,),
     "Narrative": (_narrative,),
     "HumanName": (_human_name,),
+    "Address": (_address,),
     "Identifier": (_identifier,),
     "Observation": (_observation,),
     "ObservationComponent": (_observation_component,),

@@ -112,7 +112,8 @@ class Paper:
         """
         alternative = (lambda other: {f"value{choice}": build(other)}) if choice else None
         body = {} if value.value is None else build(value.value)
-        return {"extension": self.marks(value, alternative), **body}
+        own = body.pop("extension", [])
+        return {"extension": [*self.marks(value, alternative), *own], **body}
 
     def primitive(
         self, name: str, value: Value[T], build: Callable[[T], object], choice: str = ""

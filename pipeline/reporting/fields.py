@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.model import (
+    BirthPlace,
     Code,
     DocumentKind,
     Drug,
@@ -76,6 +77,8 @@ def _text(content: Any, written: str) -> str:
             return " ".join(
                 part for part in (content.prefix, *content.given, content.family) if part
             )
+        case BirthPlace():
+            return content.text
         case Drug():
             known = content.name and content.name.casefold() != content.text.casefold()
             return f"{content.text} ({content.name})" if known else content.text
@@ -112,6 +115,7 @@ def _labelled(extraction: Extraction) -> Iterator[tuple[str, Value[Any] | None]]
         yield ("Patient, nom de naissance" if birth else "Patient"), name
     yield "Sexe", patient.sex
     yield "Naissance", patient.birth_date
+    yield "Lieu de naissance", patient.birth_place
     yield "Âge", patient.age
     yield "NIR", patient.nir
     yield "N° de dossier", patient.local_id

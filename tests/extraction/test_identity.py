@@ -115,6 +115,48 @@ def test_birth_date_age_and_number_check_one_another(rows: Rows) -> None:
     assert bad.sex.state is State.DOUBTFUL
 
 
+@pytest.mark.parametrize(
+    ("text", "town", "insee"),
+    [
+        ("Née le 12/03/1988 à Valbourg", "Valbourg", None),
+        ("née le 12 mars 1988 à Saint-Aubry-sur-Loire (45)", "Saint-Aubry-sur-Loire", None),
+        ("Née le 12/03/1988 à La Ferrière (Orne), 38 ans", "La Ferrière", None),
+        ("Née à L'Isle-d'Aval le 12/03/1988", "L'Isle-d'Aval", None),
+        ("Née le 12/03/1988\nLieu de naissance : Paris 12e", "Paris 12e", None),
+        ("Née le 12/03/1988 à Valbourg (01250)", "Valbourg", None),  # may be a postal code
+        ("Née le 12/03/1988 à Valbourg (INSEE 01987)", "Valbourg", "01987"),
+        ("Née le 12/03/1988\nLieu de naissance (code INSEE) : 2A951", None, "2A951"),
+        (
+            "Née le 12/03/1988 à Valbourg (75915)\nNIR : 2 88 03 75 915 123 {key}",
+            "Valbourg",
+            "75915",
+        ),
+    ],
+)
+def test_birth_places(rows: Rows, text: str, town: str | None, insee: str | None) -> None:
+    text = text.format(key=f"{nir_key('2880375915123'):02d}")
+    place = _patient(rows, f"{LETTERHEAD}Mme MARTIN Sophie\n{text}\n").birth_place
+    assert place is not None
+    assert place.value is not None
+    assert (place.value.town, place.value.insee) == (town, insee)
+    assert place.state is State.SURE
+
+
+@pytest.mark.parametrize(
+    "text", ["Née le 12/03/1988 à 39 SA", "Née à terme, 3200 g", "Née le 12/03/1988 à la maternité"]
+)
+def test_a_term_is_no_birth_place(rows: Rows, text: str) -> None:
+    assert _patient(rows, f"{LETTERHEAD}Mme MARTIN Sophie\n{text}\n").birth_place is None
+
+
+def test_a_commune_that_the_number_denies_is_doubted(rows: Rows) -> None:
+    nir = f"2880375915123{nir_key('2880375915123'):02d}"
+    text = f"Mme MARTIN Sophie\nNée le 12/03/1988 à Valbourg (INSEE 01987)\nNIR : {nir}"
+    place = _patient(rows, text).birth_place
+    assert place is not None
+    assert place.state is State.DOUBTFUL
+
+
 def test_a_number_broken_over_two_rows_is_whole(rows: Rows) -> None:
     body = "2930989929088"
     key = f"{nir_key(body):02d}"

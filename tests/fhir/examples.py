@@ -22,6 +22,7 @@ from pipeline.model import (
     Allergy,
     Alternative,
     Appointment,
+    BirthPlace,
     Box,
     Certainty,
     Certificate,
@@ -215,6 +216,13 @@ def patient(reader: Reader, day: dt.date) -> Patient:
         names=tuple(names),
         sex=reader.read(sex, "F") if reader.maybe(0.8) else None,
         birth_date=reader.read(birth, f"{birth:%d/%m/%Y}", birth.replace(day=4)),
+        birth_place=reader.read(
+            BirthPlace(text=f"Villefictive ({commune})", town="Villefictive", insee=commune),
+            f"à Villefictive ({commune})",
+            BirthPlace(text="Villefictlve", town="Villefictlve"),
+        )
+        if reader.maybe(0.4)
+        else None,
         age=reader.read(qty(str(day.year - birth.year), "ans", "a"), "ans")
         if reader.maybe(0.4)
         else None,
@@ -602,6 +610,7 @@ READINGS: dict[str, Any] = {
     "birthDate": "1974-12-25",
     "telecom": {"system": "phone", "value": "06 39 98 00 01"},
     "address": {"text": "1 rue Relue"},
+    "valueAddress": {"text": "Relue (01)", "city": "Relue"},
     "medicationCodeableConcept": {"text": "DOLIPRANE 1000 mg cp"},
     "form": {"text": "comprimé"},
     "strength": {

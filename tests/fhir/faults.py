@@ -18,6 +18,7 @@ from pipeline.fhir import systems
 from pipeline.fhir.drafting import draft
 from pipeline.model import (
     Allergy,
+    BirthPlace,
     Certainty,
     Code,
     Condition,
@@ -117,6 +118,9 @@ def _sound() -> Bundle:
             ),
             sex=reader.read(Sex.FEMALE, "F"),
             birth_date=reader.read(dt.date(1974, 12, 25), "25/12/1974"),
+            birth_place=reader.read(
+                BirthPlace(text="Fictive (75987)", town="Fictive", insee="75987"), "Fictive (75987)"
+            ),
             nir=reader.read(nir("2741275987001"), "2 74 12 75 987 001"),
             phone=reader.read("06 39 98 12 34", "06 39 98 12 34"),
         ),
@@ -214,6 +218,12 @@ def _identifier(kind: str, system: str) -> Callable[[Bundle], Any]:
     )
 
 
+def _commune(bundle: Bundle) -> Any:
+    """The INSEE code of the birth place, which stands last beside its evidence."""
+    place = next(e for e in _patient(bundle)["extension"] if e["url"] == systems.BIRTH_PLACE)
+    return place["valueAddress"]["extension"][-1]["valueCoding"]
+
+
 def _evidence(bundle: Bundle) -> Any:
     extensions = _patient(bundle)["_birthDate"]["extension"]
     return next(e for e in extensions if e["url"] == systems.EVIDENCE)
@@ -297,6 +307,8 @@ FAULTS: tuple[Fault, ...] = (
         dosageInstruction=_line(b)["dosageInstruction"][0])),
     Fault("boolean as text", _set(_line, reportedBoolean="true")),
     Fault("day that does not exist", _set(_patient, birthDate="1974-02-30")),
+    Fault("birth place with a postal code of too few digits", lambda b: _commune(b).update(
+        code="7598"), official=False),
     Fault("date in French order", _set(_patient, birthDate="25/12/1974")),
     Fault("time without a zone",
           lambda b: resource(b, "Provenance").update(recorded="2026-11-23T18:30:00")),

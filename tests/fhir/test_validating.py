@@ -18,6 +18,7 @@ from pipeline.fhir.fields import Field, fields
 from pipeline.fhir.validating import confirm_all_sure, open_fields, validate
 from pipeline.model import (
     Allergy,
+    BirthPlace,
     Certainty,
     Certificate,
     Condition,
@@ -261,6 +262,26 @@ def test_a_part_of_a_value_can_be_corrected() -> None:
     result = done(bundle, decide(CORRECT, f"{field.name}.family", "MARTlN", "MARTIN"))
     assert of(result, "Patient")[0]["name"][0]["family"] == "MARTIN"
     assert open_fields(result) == ()
+
+
+def test_a_birth_place_is_decided_where_it_stands() -> None:
+    read = BirthPlace(text="Valb0urg (01987)", town="Valb0urg", insee="01987")
+    place = reader().read(read, "Valb0urg (01987)", state=State.DOUBTFUL)
+    bundle = made(patient=Patient(birth_place=place))
+    field = field_of(bundle, "Patient", "extension[1].valueAddress")
+    assert field.value == {"text": "Valb0urg (01987)", "city": "Valb0urg"}
+    kept = of(done(bundle, decide(CONFIRM, field.name, field.value)), "Patient")[0]
+    urls = [one["url"] for one in kept["extension"][1]["valueAddress"]["extension"]]
+    assert urls.count(systems.INSEE_CODE) == 1
+    # A corrected town is another town: the code that was read with it does not stay.
+    new = {"text": "Valbourg", "city": "Valbourg"}
+    corrected = of(done(bundle, decide(CORRECT, field.name, field.value, new)), "Patient")[0]
+    assert corrected["extension"][1]["valueAddress"]["city"] == "Valbourg"
+    assert systems.INSEE_CODE not in str(corrected)
+    rejected = of(done(bundle, decide(REJECT, field.name, field.value)), "Patient")[0]
+    assert [one["url"] for one in rejected["extension"]] == [systems.IDENTITY_RELIABILITY]
+    with pytest.raises(BadDecision):
+        done(bundle, decide(REJECT, f"{field.url}#extension[0]"))
 
 
 def test_a_missing_value_can_be_added() -> None:

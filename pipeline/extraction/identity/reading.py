@@ -20,6 +20,7 @@ from rapidfuzz import fuzz
 
 from pipeline.extraction.dates.reading import DateMention, find_dates, role
 from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, doubted, fold, joined, value
+from pipeline.extraction.identity.birth_place import read_birth_place
 from pipeline.extraction.identity.identifiers import (
     BAD_FINESS,
     BAD_RPPS,
@@ -988,6 +989,10 @@ def read_patient(
         names=names,
         sex=sex,
         birth_date=birth,
+        birth_place=read_birth_place(
+            (part.line for part in (*([born[1]] if born is not None else []), *own)),
+            nir.value if nir is not None else None,
+        ),
         age=age[0] if age is not None else None,
         nir=nir,
         local_id=local,

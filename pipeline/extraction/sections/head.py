@@ -49,9 +49,10 @@ def head_rows(
     """Numbers of the rows of which every part is taken up by identity, contact or dateline."""
     sources = [one.evidence for one in patient.names]
     for one in (
-        patient.sex, patient.birth_date, patient.age, patient.nir, patient.local_id,
-        patient.phone, patient.address, prescriber.name, prescriber.speciality, prescriber.rpps,
-        prescriber.am, prescriber.finess, prescriber.address, prescriber.phone, date,
+        patient.sex, patient.birth_date, patient.birth_place, patient.age, patient.nir,
+        patient.local_id, patient.phone, patient.address, prescriber.name, prescriber.speciality,
+        prescriber.rpps, prescriber.am, prescriber.finess, prescriber.address,
+        prescriber.phone, date,
     ):  # fmt: skip
         if one is not None:
             sources.append(one.evidence)

@@ -264,3 +264,17 @@ def test_a_space_in_a_name_by_hand_is_doubted(
     lines = rows(LETTERHEAD + f"Mme {name}\nNée le 3/4/1960")
     patient = read_patient([replace(line, kind=kind) for line in lines], DAY, TODAY)
     assert patient.names[0].state is state
+
+
+@pytest.mark.parametrize("name", ["GUER IN Louise", "LAMBER T Louise", "LAMBER T, Louise"])
+def test_capitals_by_hand_that_stand_apart_may_be_one_name(rows: Rows, name: str) -> None:
+    lines = [replace(line, kind=ZoneKind.HANDWRITTEN) for line in rows(f"Mme {name}\n")]
+    (read, *_) = read_patient(lines, DAY, TODAY).names
+    assert read.state is State.DOUBTFUL
+    assert next(other.family for other in read.alternatives) in ("GUERIN", "LAMBERT")
+
+
+def test_a_row_that_ends_with_a_family_name_goes_on_below(rows: Rows) -> None:
+    (name,) = _patient(rows, "Nom et prénom : DU PLESSIS\nJean-Baptiste, né le 30/04/1984\n").names
+    assert name.value is not None
+    assert (name.value.family, name.value.given) == ("DU PLESSIS", ("Jean-Baptiste",))

@@ -55,6 +55,18 @@ def test_a_dateline_is_no_medicine(extracted: Extracted, dateline: str) -> None:
     assert found.date is not None and str(found.date.value) == "2025-11-12"
 
 
+def test_services_on_a_letterhead_are_no_orders_and_no_title(extracted: Extracted) -> None:
+    found = extracted(
+        "Dr Alain FOURNEL\nMme Odile SENECHAL, infirmière\nÉchographie - ECG - Petite chirurgie\n"
+        "N° RPPS 10990520172\nTél. 01 99 00 12 34\n\nNom : BRUNET Hélène\nsexe : F\n\n"
+        "Prescription médicale\n1 AMLOR 5 mg cp 1 gélule le matin\n2. TAHOR 40 mg\n1 cp le soir\n"
+    )
+    assert [one.drug.value.name for one in found.medications if one.drug.value] == [
+        "AMLOR", "TAHOR",
+    ]  # fmt: skip
+    assert found.orders == ()
+
+
 def test_the_number_is_that_of_the_doctor_who_signs(extracted: Extracted) -> None:
     found = extracted(
         "Dr Valérie Roussel                    Dr Jeanne HERVIEU\n"

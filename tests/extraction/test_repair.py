@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.extraction.evidence import document_from_text, text_lines
 from pipeline.extraction.repair.reading import repaired
+from pipeline.model import Alternative
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,58 @@ def test_the_evidence_keeps_what_was_read() -> None:
     mended = repaired(line)
     assert mended.span().read_text == "LEVOTHYROX 100 Hg"
     assert mended.span().repaired == (("Hg", "µg"),)
+
+
+@pytest.mark.parametrize(
+    ("read", "meant"),
+    [
+        ("/ cp le soir", "1 cp le soir"),
+        ("Prendre / comprimé, QSP / mois", "Prendre 1 comprimé, QSP 1 mois"),
+        ("112 cp soir", "1/2 cp soir"),
+        ("/14 cpr si angoisse", "1/4 cpr si angoisse"),
+        ("née le 1610811954", "née le 16/08/1954"),
+        ("DDR /910912025", "DDR 19/09/2025"),
+        ("DPA : 201/2/2025", "DPA : 20/12/2025"),
+        ("le 23//0/26", "le 23/10/26"),
+        ("TA 1418 aux 2 bras", "TA 14/8 aux 2 bras"),
+        ("TA = 13,519", "TA = 13,5/9"),
+        ("PA : 160160 mmHg", "PA : 160/60 mmHg"),
+        ("FR 271min", "FR 27/min"),
+        ("BDC /50 bpm", "BDC 150 bpm"),
+        ("T° = 3892", "T° = 38,2"),
+        ("le 2/ novembre 2025", "le 21 novembre 2025"),
+        # and what must stay
+        ("12/05/1980", "12/05/1980"),
+        ("Tél 0110112026", "Tél 0110112026"),
+        ("2 cp / jour", "2 cp / jour"),
+        ("40 mg / comprimé", "40 mg / comprimé"),
+        ("14 cp", "14 cp"),
+        ("12 cp", "12 cp"),
+        ("TA 120/80", "TA 120/80"),
+        ("pression 130 mmHg", "pression 130 mmHg"),
+        ("TA 14/8", "TA 14/8"),
+        ("EVA 5 /10", "EVA 5 /10"),
+        ("T 172 cm", "T 172 cm"),
+        ("RPPS 10991234567", "RPPS 10991234567"),
+        ("24101126", "24101126"),
+    ],
+)
+def test_figures_that_only_their_place_tells(read: str, meant: str) -> None:
+    (line,) = text_lines(document_from_text(read))
+    assert repaired(line).text == meant
+
+
+def test_what_was_taken_otherwise_than_read_is_never_sure() -> None:
+    (line,) = text_lines(document_from_text("TA 1418 aux 2 bras"))
+    mended = repaired(line)
+    assert mended.span().reading <= 0.5
+    assert mended.span().read_text == "TA 1418 aux 2 bras"
+
+
+def test_another_reading_of_the_engine_may_be_the_day() -> None:
+    (line,) = text_lines(document_from_text("le 28111/025"))
+    token = line.tokens[1]
+    other = Alternative(text="28/11/2025", confidence=0.2)
+    word = token.word.model_copy(update={"alternatives": (other,)})
+    line = replace(line, tokens=(line.tokens[0], replace(token, word=word)))
+    assert repaired(line).text == "le 28/11/2025"

@@ -24,6 +24,7 @@ from pipeline.model import (
     OrderKind,
     State,
     Value,
+    ZoneKind,
 )
 from pipeline.terminology import import_cim10
 
@@ -35,6 +36,23 @@ HEAD = (
 
 
 # --- sections -------------------------------------------------------------------------------
+
+
+def test_a_strange_word_by_hand_is_to_be_read_again() -> None:
+    document = document_from_text(HEAD + "Motif : fatique\nATCD : asthme\n")
+    by_hand = [
+        page.model_copy(
+            update={
+                "lines": tuple(
+                    line.model_copy(update={"kind": ZoneKind.HANDWRITTEN}) for line in page.lines
+                )
+            }
+        )
+        for page in document.pages
+    ]
+    found = extract(document.model_copy(update={"pages": tuple(by_hand)}), Settings())
+    states = {one.text.value: one.text.state for one in found.conditions}
+    assert states == {"fatique": State.DOUBTFUL, "asthme": State.SURE}
 
 
 def test_titles_in_prose_count_where_their_colon_was_lost(extracted: Extracted) -> None:

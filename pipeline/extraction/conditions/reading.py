@@ -15,10 +15,11 @@ from pipeline.extraction.conditions.qualifiers import Qualified, qualify
 from pipeline.extraction.conditions.vocabulary import Hit, find_problems
 from pipeline.extraction.evidence import TextLine, fold, value
 from pipeline.extraction.sections.reading import find_title, listing
-from pipeline.model import Certainty, Code, Condition, ConditionRole
+from pipeline.model import Certainty, Code, Condition, ConditionRole, ZoneKind
 from pipeline.terminology import Labels
 from pipeline.terminology.cim10 import SYSTEM
 
+UNKNOWN_BY_HAND = "Écrit à la main, et d'aucune liste : à relire."
 _ROLES = {
     "reason": ConditionRole.REASON,
     "information": ConditionRole.REASON,
@@ -192,8 +193,16 @@ def _listed(
         code = label
     else:
         code = hit.problem.code
+    strange = not hits and code is None and line.kind is ZoneKind.HANDWRITTEN
     return Condition(
-        text=value("condition", span.text.strip(), span, f"conditions.{line.section}", trust=0.97),
+        text=value(
+            "condition",
+            span.text.strip(),
+            span,
+            f"conditions.{line.section}",
+            trust=0.97,
+            doubts=(UNKNOWN_BY_HAND,) if strange else (),
+        ),
         code=code,
         certainty=certainty,
         role=role,

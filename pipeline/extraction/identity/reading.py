@@ -67,7 +67,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     doctor = words["prescriber"]
     patterns = {
         f"label_{name}": re.compile(
-            rf"(?<![a-z0-9'])(?:{_any_of(terms)})(?![a-z])\s?(?:\(s\)|\(e\))?\s*[:=.;]?\s*"
+            rf"(?<![a-z0-9'])(?:{_any_of(terms)})(?![a-z])\s?(?:\([a-z0-9]\))?\s*[:=.;]?\s*"
         )
         for name, terms in labels.items()
     }
@@ -247,12 +247,9 @@ def _half_a_name(piece: TextLine, below: TextLine) -> bool:
     That is given names alone and then the family name, or the other way round; or the first part
     of a family name in its field, the rest alone on the row below.
     """
-    field = _patterns()["label_family"].match(piece.folded)
-    lead = (
-        field
-        or _patterns()["civility"].search(piece.folded)
-        or _patterns()["label_whole"].match(piece.folded)
-    )
+    whole = _patterns()["label_whole"].match(piece.folded)
+    field = None if whole else _patterns()["label_family"].match(piece.folded)
+    lead = field or _patterns()["civility"].search(piece.folded) or whole
     if lead is None:
         return False
     words = name_words(piece.text, lead.end())
@@ -566,17 +563,29 @@ def _human(
     name = HumanName(
         family=parsed.family, given=given, use="official" if use == "official" else "usual"
     )
+    others: tuple[HumanName, ...] = ()
     by_hand = any(span.line.kind is ZoneKind.HANDWRITTEN for span in spans)
-    if by_hand and _in_two(parsed.family):
+    if by_hand and (
+        _in_two(parsed.family)
+        or any(len(part) == 1 for name in (*given, *parsed.given) for part in name.split())
+        or any(_LETTER_LEFT.match(span.line.text, span.end) for span in spans)
+    ):
         doubts = (*doubts, IN_TWO)
-    return value("name", name, tuple(spans), rule, trust=trust, doubts=doubts)
+        whole = re.sub(r"\s", "", parsed.family + "".join(n for n in parsed.given if len(n) == 1))
+        others = (name.model_copy(update={"family": whole}),)
+    return value("name", name, tuple(spans), rule, trust=trust, doubts=doubts, alternatives=others)
 
 
 def _in_two(family: str) -> bool:
-    """Whether a family name has two words, neither of them a particle: by hand the space may be
-    none."""
+    """Whether a family name has two words, the first of them no particle: by hand the space may be
+    none. Nothing follows a particle that is the last word."""
     words = [NameWord(word, 0, 0) for word in family.split()]
-    return len(words) > 1 and not any(word.is_particle for word in words)
+    return len(words) > 1 and (words[-1].is_particle or not any(word.is_particle for word in words))
+
+
+# A capital or two left behind a name, as spaced capitals leave them: « LAMBER T ». F, H and M are
+# sexes.
+_LETTER_LEFT = re.compile(r"\s(?![FHM]\b)[A-ZÀ-ÖØ-Þ]{1,2}(?![\w.'’-])")
 
 
 def _patient_name(

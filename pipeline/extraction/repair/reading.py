@@ -18,6 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.extraction.evidence import TextLine, Token, fold
+from pipeline.extraction.repair.figures import DISPUTED, figures
 from pipeline.model import Alternative
 
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0o", "o"), ("o0", "o"))
@@ -78,7 +79,7 @@ def _cased(key: str, word: str) -> str:
 _BULLETS = frozenset("eoO©®°¢@¤»«*=~")
 _NOUGHT = re.compile(r"^(?:[©®Ø]|O0|0O|OO)(?=[,;.]?$)")
 # Behind a number: « µg » and what it is read as. « mm Hg » has a word in front.
-_MICROGRAMS = re.compile(r"(?:[uüûUjyplH]g|pig|µq)(?=[,;.]?$)")
+_MICROGRAMS = re.compile(r"^(?:[uüûUjyplH]g|pig|µq)(?=[,;.]?$)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _DEGREES = re.compile(r"(?<=\d\d°)%(?=\d)")
 _STOPPED = re.compile(r"(\d+)\.")
@@ -91,6 +92,7 @@ def repaired(line: TextLine) -> TextLine:
     """`line` with misread vocabulary set right; the same line when there is nothing to do."""
     shapes, known = _vocabulary()
     line = _decimals(line)
+    other = dict(figures(line))
     text = ""
     tokens: list[Token] = []
     changed = False
@@ -98,7 +100,11 @@ def repaired(line: TextLine) -> TextLine:
     for index, token in enumerate(line.tokens):
         text += line.text[at : token.start]
         written = line.text[token.start : token.end]
-        if _is_bullet(line, index):
+        if index in other:
+            better = other[index]
+            least = min(token.word.confidence, DISPUTED)
+            token = replace(token, word=token.word.model_copy(update={"confidence": least}))
+        elif _is_bullet(line, index):
             better = "•"
         else:
             before = line.tokens[index - 1].word.text if index else ""

@@ -63,12 +63,15 @@ def head_rows(
         for i, (line, known) in enumerate(zip(lines, alone, strict=True))
     ]
     # Above the first row that says something clinical, rows between those of identity belong to
-    # them (a practice, a degree, a slogan).
+    # them (a practice, a degree, a slogan). A letterhead may offer « Échographie - ECG ».
+    letterhead = _letterhead_end(lines, patient, prescriber)
     body = next(
         (
             i
             for i, line in enumerate(lines)
-            if not alone[i] and (find_title(line) is not None or _CLINICAL.search(line.folded))
+            if i >= letterhead
+            and not alone[i]
+            and (find_title(line) is not None or _CLINICAL.search(line.folded))
         ),
         len(lines),
     )
@@ -81,6 +84,27 @@ def head_rows(
         if i > 0.5 * len(lines) and not _CLINICAL.search(line.folded) and _echoes(line, said)
     }
     return frozenset(head | echoes)
+
+
+def _letterhead_end(lines: Sequence[TextLine], patient: Patient, prescriber: Prescriber) -> int:
+    """The place in `lines` behind the last row of the prescriber's that stands above the patient's
+    first row; 0 where none does."""
+    named = [one.evidence for one in (*patient.names, patient.birth_date, patient.nir) if one]
+    first = next((i for i, line in enumerate(lines) if _touched(line, named)), 0)
+    own = (
+        prescriber.name, prescriber.speciality, prescriber.rpps, prescriber.am, prescriber.finess,
+        prescriber.address, prescriber.phone,
+    )  # fmt: skip
+    sources = [one.evidence for one in own if one is not None]
+    return max((i + 1 for i in range(first) if _touched(lines[i], sources)), default=0)
+
+
+def _touched(line: TextLine, sources: Sequence[Evidence]) -> bool:
+    return any(
+        source.page == line.page and box.intersection(line.box) > 0.2 * box.area
+        for source in sources
+        for box in source.boxes
+    )
 
 
 def _echoes(line: TextLine, said: Sequence[str]) -> bool:

@@ -1,0 +1,157 @@
+"""Figures that only their place tells to be misread.
+
+Many hands write a one and a slash alike: « / cp » is one tablet, « 2410912026 » a day written
+24/09/2026, « TA 1418 » a pressure of 14/8. The sign of degrees looks like a 9: « T° 3892 » is 38°2.
+What is taken otherwise than it was read is never sure: a person looks at the ink.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from pipeline.extraction.evidence import COLUMN_GAP, TextLine, fold
+
+DISPUTED = 0.5
+"""Most confidence in what was taken otherwise than it was read."""
+
+_STROKE = "1/lI|"
+_EDGES = re.compile(r"^[(\[]*(.*?)[)\],;.:]*$")
+_DATES = tuple(
+    re.compile(
+        rf"([\d{_STROKE}]{{2}})[{_STROKE}]([\d{_STROKE}]{{2}})[{_STROKE}]([\d{_STROKE}]{{{n}}})"
+    )
+    for n in (4, 2)
+)
+_PRESSURE_LABEL = re.compile(r"(?:t\.?a\.?|p\.?a\.?|tension|arterielle)[:=]?")
+_TEMPERATURE_LABEL = re.compile(r"(?:t°|t|temp|temperature)[:=.]?")
+_TEMPERATURE = re.compile(r"(3[4-9]|4[01])9?(\d)")
+_PHONE = re.compile(r"tel|port|fax|mobile")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_FRACTION = re.compile(r"1?[1/lI|]{1,2}([24])")
+_RATE = re.compile(r"(\d{2,3})[1lI|]min\b")
+_SUPPLY = frozenset({"qsp", "pdt", "pendant", "pour", "durant", "encore"})
+
+
+@cache
+def _words(name: str) -> frozenset[str]:
+    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
+    return frozenset(fold(word) for word in data[name])
+
+
+def figures(line: TextLine) -> Iterator[tuple[int, str]]:
+    """Places of the tokens that are to be taken otherwise than read, and what they then say."""
+    written = [line.text[token.start : token.end] for token in line.tokens]
+    for place, text in enumerate(written):
+        edges = _EDGES.match(text)
+        if edges is None or not edges[1]:
+            continue
+        core = edges[1]
+        beside = place and line.text[line.tokens[place].start - 1] != COLUMN_GAP
+        before = written[place - 1] if beside else ""
+        after = fold(written[place + 1]).strip(".,;:()") if place + 1 < len(written) else ""
+        others = [one.text.strip(".,;:()") for one in line.tokens[place].word.alternatives]
+        meant = (
+            (_day([core, *others]) if not _PHONE.match(fold(before)) else None)
+            or (
+                _pressure([core, *others])
+                if _is_labelled(written[:place], _PRESSURE_LABEL)
+                else None
+            )
+            or (_temperature(core) if _is_labelled(written[:place], _TEMPERATURE_LABEL) else None)
+            or _count(core, before, after)
+            or _rate(core)
+        )
+        if meant is not None and meant != core:
+            yield place, text[: edges.start(1)] + meant + text[edges.end(1) :]
+
+
+def _digits(text: str) -> str:
+    return re.sub(f"[{re.escape(_STROKE)}]", "1", text)
+
+
+def _day(readings: list[str]) -> str | None:
+    """The first reading that is a day, strokes taken as they must be for that."""
+    for pattern in _DATES:
+        for read in readings:
+            match = pattern.fullmatch(read)
+            if match is None:
+                continue
+            day, month, year = map(_digits, match.groups())
+            short = len(year) == 2
+            if short and "/" not in read:
+                continue  # eight figures may be any number
+            if (
+                1 <= int(day) <= 31
+                and 1 <= int(month) <= 12
+                and (short or year[:2] in ("19", "20"))
+            ):
+                return f"{day}/{month}/{year}"
+    return None
+
+
+def _is_labelled(before: list[str], label: re.Pattern[str]) -> bool:
+    """Whether the words before a value say what it measures."""
+    words = [word for word in before[-2:] if word not in (":", "=")]
+    return bool(words) and label.fullmatch(fold(words[-1])) is not None
+
+
+def _temperature(core: str) -> str | None:
+    match = _TEMPERATURE.fullmatch(core)
+    return f"{match[1]},{match[2]}" if match is not None else None
+
+
+def _pressure(readings: list[str]) -> str | None:
+    """The first reading that is a pressure in just one way, cmHg or mmHg."""
+    for read in readings:
+        if not re.fullmatch(rf"[\d,.{re.escape(_STROKE)}]+", read):
+            return None
+        found = {
+            (_digits(read[:at]), _digits(read[at + 1 :]))
+            for at in range(1, len(read) - 1)
+            if read[at] in _STROKE
+        }
+        likely = {pair for pair in found if _plausible(*pair)}
+        if len(likely) == 1:
+            return "/".join(likely.pop())
+    return None
+
+
+def _plausible(systolic: str, diastolic: str) -> bool:
+    if not (_NUMBER.fullmatch(systolic) and _NUMBER.fullmatch(diastolic)):
+        return False
+    if systolic[0] == "0" or diastolic[0] == "0":
+        return False
+    high, low = (float(value.replace(",", ".")) for value in (systolic, diastolic))
+    centimetres = 7 <= high <= 25 and 3 <= low <= 15
+    return high > low and (centimetres or (70 <= high <= 250 and 30 <= low <= 150))
+
+
+def _count(core: str, before: str, after: str) -> str | None:
+    """« / cp » and « QSP / mois »: one; « 112 cp »: a half; « 2/ novembre »: the 21st."""
+    if after in _words("months") and re.fullmatch(r"[12]?/", core):
+        return core.replace("/", "1")
+    counted = after in _words("counted")
+    last = fold(before).rstrip(".,;:")
+    if core in ("/", "I", "l", "|"):
+        spans = after in _words("spans") and last in _SUPPLY
+        return "1" if spans or (counted and not _ends_a_value(last)) else None
+    part = _FRACTION.fullmatch(core)
+    if counted and part is not None and core not in ("12", "14", "1/2", "1/4"):
+        return f"1/{part[1]}"
+    if core[0] == "/" and _NUMBER.fullmatch(core[1:]) and after in _words("measured"):
+        return None if _ends_a_value(last) else f"1{core[1:]}"
+    return None
+
+
+def _ends_a_value(word: str) -> bool:
+    """Whether a word is a figure or a unit: then « / » behind it means "per"."""
+    return bool(word) and (word[-1].isdigit() or word in _words("measured") | _words("counted"))
+
+
+def _rate(core: str) -> str | None:
+    match = _RATE.fullmatch(core)
+    return f"{match[1]}/min" if match is not None else None

@@ -8,12 +8,10 @@ What is taken otherwise than it was read is never sure: a person looks at the in
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from pipeline.extraction.evidence import COLUMN_GAP, TextLine, fold
+from pipeline.extraction.repair.vocabulary import folded
 
 DISPUTED = 0.5
 """Most confidence in what was taken otherwise than it was read."""
@@ -34,12 +32,6 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _FRACTION = re.compile(r"1?[1/lI|]{1,2}([24])")
 _RATE = re.compile(r"(\d{2,3})[1lI|]min\b")
 _SUPPLY = frozenset({"qsp", "pdt", "pendant", "pour", "durant", "encore"})
-
-
-@cache
-def _words(name: str) -> frozenset[str]:
-    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
-    return frozenset(fold(word) for word in data[name])
 
 
 def figures(line: TextLine) -> Iterator[tuple[int, str]]:
@@ -132,24 +124,24 @@ def _plausible(systolic: str, diastolic: str) -> bool:
 
 def _count(core: str, before: str, after: str) -> str | None:
     """« / cp » and « QSP / mois »: one; « 112 cp »: a half; « 2/ novembre »: the 21st."""
-    if after in _words("months") and re.fullmatch(r"[12]?/", core):
+    if after in folded("months") and re.fullmatch(r"[12]?/", core):
         return core.replace("/", "1")
-    counted = after in _words("counted")
+    counted = after in folded("counted")
     last = fold(before).rstrip(".,;:")
     if core in ("/", "I", "l", "|"):
-        spans = after in _words("spans") and last in _SUPPLY
+        spans = after in folded("spans") and last in _SUPPLY
         return "1" if spans or (counted and not _ends_a_value(last)) else None
     part = _FRACTION.fullmatch(core)
     if counted and part is not None and core not in ("12", "14", "1/2", "1/4"):
         return f"1/{part[1]}"
-    if core[0] == "/" and _NUMBER.fullmatch(core[1:]) and after in _words("measured"):
+    if core[0] == "/" and _NUMBER.fullmatch(core[1:]) and after in folded("measured"):
         return None if _ends_a_value(last) else f"1{core[1:]}"
     return None
 
 
 def _ends_a_value(word: str) -> bool:
     """Whether a word is a figure or a unit: then « / » behind it means "per"."""
-    return bool(word) and (word[-1].isdigit() or word in _words("measured") | _words("counted"))
+    return bool(word) and (word[-1].isdigit() or word in folded("measured") | folded("counted"))
 
 
 def _rate(core: str) -> str | None:

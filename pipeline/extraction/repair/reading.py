@@ -8,17 +8,16 @@ written, bullets before a capitalised word and noughts, and the evidence keeps w
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.extraction.evidence import TextLine, Token, fold
 from pipeline.extraction.repair.figures import DISPUTED, figures
+from pipeline.extraction.repair.vocabulary import trade_words
 from pipeline.model import Alternative
 
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0o", "o"), ("o0", "o"))
@@ -56,18 +55,16 @@ _UNSURE = 0.75
 @cache
 def _words() -> dict[str, str]:
     """The words of the vocabulary by their folded form, each in small letters where it has them."""
-    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
-    return {fold(word): word for word in sorted(data["words"], key=str.islower)}
+    return {fold(word): word for word in sorted(trade_words(), key=str.islower)}
 
 
 @cache
-def _vocabulary() -> tuple[dict[str, str], frozenset[str]]:
-    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
-    words: list[str] = data["words"]
+def _shapes() -> dict[str, str]:
+    """The words of the vocabulary by their shape, with the case of their ends."""
     shapes: dict[str, str] = {}
-    for word in words:
+    for word in trade_words():
         shapes.setdefault(_cased(shape(word), word), word)
-    return shapes, frozenset(fold(word) for word in words)
+    return shapes
 
 
 def _cased(key: str, word: str) -> str:
@@ -90,7 +87,6 @@ _CORE = re.compile(r"[^\W_](?:[\w/|!€$'-]*[\w|!€$])?")
 
 def repaired(line: TextLine) -> TextLine:
     """`line` with misread vocabulary set right; the same line when there is nothing to do."""
-    shapes, known = _vocabulary()
     line = _decimals(line)
     other = dict(figures(line))
     text = ""
@@ -109,7 +105,7 @@ def repaired(line: TextLine) -> TextLine:
         else:
             before = line.tokens[index - 1].word.text if index else ""
             after = line.tokens[index + 1].word.text if index + 1 < len(line.tokens) else ""
-            better = _better(_beside(written, before, after), shapes, known)
+            better = _better(_beside(written, before, after))
             if better == written and token.word.confidence < _UNSURE:
                 better = _meant(written, token.word.alternatives)
         changed |= better != written
@@ -198,16 +194,16 @@ _BORN = re.compile(r"[NnL][ée][cC({\[]{0,2}[eéc][)}\]]{1,2}")
 """« Né(e) » by hand, whose brackets look like letters; a bracket at its end tells it."""
 
 
-def _better(written: str, shapes: dict[str, str], known: frozenset[str]) -> str:
+def _better(written: str) -> str:
     if _BORN.fullmatch(written):
         return "né(e)" if written[0] == "n" else "Né(e)"
     match = _CORE.search(written)
     if match is None:
         return written
     core = match[0]
-    if fold(core) in known or not any(character.isalpha() for character in core):
+    if fold(core) in _words() or not any(character.isalpha() for character in core):
         return written
-    word = shapes.get(_cased(shape(core), core))
+    word = _shapes().get(_cased(shape(core), core))
     # Short words have too many neighbours: there only digits for letters count as misread.
     if word is None or (len(core) <= 4 and not any(c.isdigit() or c in "|!l" for c in core)):
         return written

@@ -278,3 +278,11 @@ def test_a_row_that_ends_with_a_family_name_goes_on_below(rows: Rows) -> None:
     (name,) = _patient(rows, "Nom et prénom : DU PLESSIS\nJean-Baptiste, né le 30/04/1984\n").names
     assert name.value is not None
     assert (name.value.family, name.value.given) == ("DU PLESSIS", ("Jean-Baptiste",))
+
+
+def test_a_name_does_not_end_with_a_particle(rows: Rows) -> None:
+    (whole,) = _patient(rows, "Madame Camille Hélène DU\nPLESSIS\nNée le 30/09/1964\n").names
+    assert whole.value is not None
+    assert (whole.value.family, whole.state) == ("DU PLESSIS", State.SURE)
+    (cut,) = _patient(rows, "Madame Camille Hélène DU\nNée le 30/09/1964\n").names
+    assert cut.state is State.DOUBTFUL

@@ -9,7 +9,7 @@ import pytest
 from pipeline.config import Settings
 from pipeline.extraction.evidence import document_from_text
 from pipeline.extraction.pipeline import extract
-from pipeline.model import Box, Extraction
+from pipeline.model import Box, Extraction, State
 
 Extracted = Callable[[str], Extraction]
 HEAD = "Dr Alain FOURNEL\nMédecine générale\nRPPS : 10990520172\n\n"
@@ -53,6 +53,24 @@ def test_a_dateline_is_no_medicine(extracted: Extracted, dateline: str) -> None:
     found = extracted(f"{HEAD}Mme ROY Zoé\nN° Facturation 99 1 92054 2\n\n{dateline}\n{BODY}")
     assert [one.drug.value.name for one in found.medications if one.drug.value] == ["AMLOR"]
     assert found.date is not None and str(found.date.value) == "2025-11-12"
+
+
+def test_who_works_at_the_practice_is_no_patient(extracted: Extracted) -> None:
+    found = extracted(
+        "Dr. Marc-Antoine Leroux\nMédecine générale\nMme Odile SENECHAL, infirmière\n"
+        "RPPS : 10990520172\nTéléphone : 01 99 00 61 27\n\nLe 07/09/2026\n\n"
+        "D'HERVÉ Gérard Jean-Baptiste\n\nCompte-rendu de consultation\nATCD : asthme\n"
+    )
+    assert [one.value.family for one in found.patient.names if one.value] == ["D'HERVÉ"]
+
+
+def test_two_numbers_in_one_block_are_doubted(extracted: Extracted) -> None:
+    found = extracted(
+        "Dr. Marc-Antoine Leroux\nRPPS : 10990000019\nRPPS n° 10990520172\nMédecine générale\n\n"
+        f"Mme ROY Zoé, née le 12/03/1988\n{BODY}"
+    )
+    assert found.prescriber.rpps is not None
+    assert found.prescriber.rpps.state is State.DOUBTFUL
 
 
 def test_services_on_a_letterhead_are_no_orders_and_no_title(extracted: Extracted) -> None:

@@ -44,6 +44,7 @@ from pipeline.extraction.identity.names import (
 from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value, ZoneKind
 
 BIRTH_AFTER = "Date de naissance postérieure au document."
+CUT_SHORT = "Le nom s'arrête sur une particule : sa suite est à lire."
 IN_TWO = "Nom lu en deux mots : l'espace est à vérifier."
 AGE_DIFFERS = "L'âge et la date de naissance ne concordent pas."
 SEX_DIFFERS = "La civilité et le numéro de sécurité sociale ne concordent pas."
@@ -73,6 +74,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     }
     patterns["title"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['titles'])})(?![a-z])\.?\s*")
     patterns["practice"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['practice'])})(?![a-z])")
+    patterns["staff"] = re.compile(rf"[\s,:(–-]*(?:{_any_of(doctor['staff'])})(?![a-z])")
     patterns["others"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['others'])})(?![a-z])")
     for name in ("rpps", "finess", "am"):
         patterns[name] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor[name])})(?![a-z])")
@@ -264,6 +266,8 @@ def _half_a_name(piece: TextLine, below: TextLine) -> bool:
     alone = len(following) <= 2 and (not behind or behind.startswith(("nee", "epouse")))
     if field is not None:
         return alone and not any(is_given_name(word.text) for word in following)
+    if words[-1].is_particle:  # « Mme Camille DU », « PLESSIS »
+        return first.in_capitals and alone
     if not any(family):
         named = first.in_capitals or (alone and first.text[0].isupper())
         return all(is_given_name(word.text) for word in words) and named
@@ -412,6 +416,8 @@ def _with_civility(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> Ite
         ) and not _near_birth(part, dates):
             continue
         score += _near_birth(part, dates)
+        if part.block.is_prescribers and _patterns()["staff"].match(line.folded, words[-1].end):
+            continue
         if re.search(
             r"(?:fille|fils|conjoint|mari|mere|pere|epoux|epouse|accompagnee? de)\s*:?\s*$", before
         ):
@@ -565,6 +571,9 @@ def _human(
     )
     others: tuple[HumanName, ...] = ()
     by_hand = any(span.line.kind is ZoneKind.HANDWRITTEN for span in spans)
+    last = NameWord(parsed.family.split()[-1] if parsed.family else "", 0, 0)
+    if last.is_particle and not last.text[:1].islower():
+        doubts = (*doubts, CUT_SHORT)
     if by_hand and (
         _in_two(parsed.family)
         or any(len(part) == 1 for name in (*given, *parsed.given) for part in name.split())
@@ -1328,9 +1337,11 @@ def _labelled_number(
         (one for one in found if one[2] or not owned or _same_number(one, found)),
         key=lambda item: (len(item[0].doubts), -item[1].span(item[0].start, item[0].end).reading),
     )
-    others = {one.number for one, _, own in found if not one.doubts} - {number.number}
+    others = {one.number for one, _, own in found if not one.doubts and (own or not owned)} - {
+        number.number
+    }
     doubts = number.doubts
-    if others and not owned:
+    if others:
         doubts += (SEVERAL_NUMBERS,)
     return value(
         "identifier",

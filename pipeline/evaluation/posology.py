@@ -61,7 +61,8 @@ FIELDS: Final = (
 
 @dataclass
 class Score:
-    """Right and compared fields; wholly right and all lines; what went wrong where."""
+    """Right and compared fields; wholly right and all lines; what went wrong where; the lines of
+    which something is flagged."""
 
     right: Counter[str] = field(default_factory=Counter)
     compared: Counter[str] = field(default_factory=Counter)
@@ -69,6 +70,7 @@ class Score:
     lines: int = 0
     sure_and_wrong: int = 0
     flagged_and_right: int = 0
+    flagged: set[str] = field(default_factory=set)
     mistakes: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     @property
@@ -134,6 +136,8 @@ def _score_line(
     right = len(score.mistakes) == before
     score.lines_right += right
     flagged = any(_flagged(medication) for medication in read)
+    if flagged:
+        score.flagged.add(str(line.get("id", "")))
     score.sure_and_wrong += not right and not flagged
     score.flagged_and_right += right and flagged
 
@@ -279,12 +283,16 @@ def _same_daily_units(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> bool
     if not isinstance(one[0], Fraction) or not isinstance(other[0], Fraction):
         return False
     once = {first, second}
-    daily = one[0] * first[0] == other[0] * second[0]
-    return daily and any(most is None and least == 1 for least, most in once)
+    alike = one[0] * first[0] == other[0] * second[0]
+    return alike and any(most is None and least in _ONCE for least, most in once)
+
+
+_ONCE: Final = (Fraction(1), Fraction(1, 7))
+"""Intakes a day where there is one a day, or one a week."""
 
 
 def _same_text(one: object, other: object) -> bool:
-    a, b = fold_name(str(one or "")), fold_name(str(other or ""))
+    a, b = squash(fold_name(str(one or ""))), squash(fold_name(str(other or "")))
     return bool(a) and bool(b) and (a == b or a in b or b in a)
 
 

@@ -169,24 +169,37 @@ _CONFUSED: Final = {
 _PAIRS: Final = {"m": "rn", "n": "ri", "d": "cl", "w": "vv"}
 
 
-def misread(text: str, rng: random.Random, share: float = 0.04) -> str:
+_LONG: Final = re.compile(r"(?<=[^\W\d_])[^\W\d_]{5,}")
+"""A word of six letters or more, without its first, which a reader needs most."""
+
+
+def misread(text: str, rng: random.Random, share: float = 0.04, *, worn: bool = False) -> str:
     """`text` as an engine might read it: look-alikes, lost accents, spaces gone or doubled.
 
-    About `share` of the characters change, at least one does; sometimes all is upper case.
+    About `share` of the characters change, at least one does; sometimes all is upper case. In
+    `worn` ink also letters of long words are lost, doubled or cut off, and "mg" is read "mq".
     """
     if rng.random() < 0.1:
         return text.upper()
-    places = [i for i, c in enumerate(text) if c in _CONFUSED or c in _PAIRS or c == " "]
+    long = {i for word in _LONG.finditer(text) for i in range(word.start(), word.end())}
+    places = [
+        i
+        for i, c in enumerate(text)
+        if c in _CONFUSED or c in _PAIRS or c == " " or (worn and i in long)
+    ]
     count = max(1, round(share * len(text)))
     chosen = set(rng.sample(places, min(count, len(places))))
     result = []
     for place, character in enumerate(text):
         if place not in chosen:
             result.append(character)
+        elif worn and place in long and (rng.random() < 0.5 or character not in _CONFUSED):
+            result.append(rng.choice(["", 2 * character, character + " "]))
         elif character == " ":
             result.append(rng.choice(["", "  "]))
         elif character in _PAIRS:
             result.append(_PAIRS[character])
         else:
             result.append(rng.choice(_CONFUSED[character]))
-    return "".join(result)
+    read = "".join(result)
+    return re.sub(r"\bmg\b", "mq", read, count=1) if worn and rng.random() < 0.3 else read

@@ -131,7 +131,8 @@ class Course(Element):
 
 @dataclass(frozen=True, slots=True)
 class Cycle(Element):
-    """`on` of every `of` units of time; `text` is what was written."""
+    """`on` of every `of` units of time, at `moment` ("un soir sur deux"); `text` is what was
+    written."""
 
     text: str
     on: Decimal | None = None
@@ -139,6 +140,7 @@ class Cycle(Element):
     unit: PeriodUnit = "d"
     parity: bool = False
     pause: Time | None = None
+    moment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +334,9 @@ class Cursor:
         end = None
         for lexeme in self.lexemes[start : self.place]:
             if end is not None:
-                parts.append(self.text[end : lexeme.start])
+                word = len(parts[-1]) > 2 and parts[-1][-3:].isalpha()
+                glued = end == lexeme.start and word and lexeme.text[0].isalnum()
+                parts.append(" " if glued else self.text[end : lexeme.start])
             as_read = self.text[lexeme.start : lexeme.end]
             parts.append(_spelled(lexeme.text, as_read) if lexeme.repaired else as_read)
             end = lexeme.end
@@ -382,7 +386,8 @@ def _leftover(c: Cursor) -> Element:
     c.place += 1
     if lexeme.is_sign and lexeme.text not in "<>=%":
         return Mark(lexeme.text, **c.since(start))
-    if "filler" in lexeme.readings or "meal_relation" in lexeme.readings:
+    guessed = lexeme.repaired and "times" in lexeme.readings
+    if ("filler" in lexeme.readings or "meal_relation" in lexeme.readings) and not guessed:
         return Mark(lexeme.text, **c.since(start))
     return Unexplained(c.written(start), "number" in lexeme.readings, **c.since(start))
 
@@ -601,6 +606,14 @@ def clock(c: Cursor) -> Element | None:
     return Clock(tuple(times), **c.since(start))
 
 
+def worn(c: Cursor) -> Element | None:
+    """`de 8 h à 20 h`: how long a patch stays on."""
+    start = c.place
+    if not c.word("de", "entre") or _clock(c) is None or not c.word("a", "et") or _clock(c) is None:
+        return None
+    return Instruction(c.written(start), **c.since(start))
+
+
 def every(c: Cursor) -> Element | None:
     """`toutes les 6 h`, `tous les 2 jours`, `chaque 15 jours`, `/8h`, `par 3 mois`."""
     start = c.place
@@ -629,7 +642,7 @@ def _per(c: Cursor) -> tuple[Decimal, PeriodUnit, bool] | None:
         return None
     article = c.sees("le", "la", "dans", ahead=-1)
     c.word("les", "la", "l")
-    length = None if article else c.take("number")
+    length = None if article else c.take("number") or _in_letters(c)
     period = _period(c)
     if period is None:
         c.place = start
@@ -737,6 +750,12 @@ def cycle(c: Cursor) -> Element | None:
     on = number(c)
     if on is None:
         return None
+    moment = c.take("moment")
+    if moment is not None:
+        of = number(c) if c.word("sur", "/") else None
+        if of is None or of <= on:
+            return None
+        return Cycle(c.written(start), on, of, moment=moment, **c.since(start))
     period = _period(c)
     if period is None:
         if on in (21, 24, 22, 84) and c.word("/"):
@@ -785,9 +804,15 @@ def course(c: Cursor) -> Element | None:
     start = c.place
     if c.take("following_days") is not None:
         return Course(2, None, text=c.written(start), **c.since(start))
+    week = _course_week(c)
+    if week is not None:
+        return Course(7 * week - 6, 7 * week, text=c.written(start), **c.since(start))
+    c.place = start
     c.word("les", "le", "a", "de", "du", "au", "la")
     if c.has("first") and c.has("period", 1):
-        c.place += 2
+        c.place += 1
+        if _period(c) != (Decimal(1), "d"):
+            return None
         return Course(1, 1, text=c.written(start), **c.since(start))
     first = _course_day(c)
     if first is None:
@@ -849,6 +874,20 @@ def _course_day(c: Cursor) -> int | None:
     return None
 
 
+def _course_week(c: Cursor) -> int | None:
+    """`la 2e semaine`, `1ère semaine`, `S2`: a week of the treatment, counted from 1."""
+    c.word("la", "en")
+    if c.sees("s") and c.has("number", 1):
+        c.place += 1
+        return int(c.take("number") or 1)
+    value: Decimal | None = Decimal(1) if c.take("first") is not None else c.take("ordinal_word")
+    if value is None:
+        value = c.take("number")
+        if c.take("ordinal") is None:
+            return None
+    return int(value or 0) if _period(c) == (Decimal(1), "wk") else None
+
+
 def _course_month(c: Cursor) -> int | None:
     """The day of `M6`, a month of a course of injections."""
     letter, figure = c.peek(), c.peek(1)
@@ -866,11 +905,12 @@ def ages(c: Cursor) -> Element | None:
     start = c.place
     if not c.word("a"):
         return None
-    count, unit = 0, None
+    said: list[str] = []
+    unit: PeriodUnit | None = None
     while (value := c.take("number")) is not None and value == int(value):
-        count += 1
-        here = c.place
-        unit = c.take("period") or unit
+        named: PeriodUnit | None = c.take("period")
+        unit = named or unit
+        said.append(f"{value} {_AGES.get(named, '')}".strip() if named else str(value))
         here = c.place
         if not (c.word(",", "et", "puis", "/", "-") or c.take("then")):
             break
@@ -878,9 +918,13 @@ def ages(c: Cursor) -> Element | None:
         if not c.has("number"):
             c.place = here
             break
-    if count < 2 or unit not in ("wk", "mo", "a") or not c.has("period", -1):
+    if len(said) < 2 or unit not in _AGES or not c.has("period", -1):
         return None
-    return Event(c.written(start), **c.since(start))
+    text = f"à {', '.join(said[:-1])} et {said[-1]}"
+    return Event(text, **c.since(start))
+
+
+_AGES: Final[dict[PeriodUnit, str]] = {"wk": "semaines", "mo": "mois", "a": "ans"}
 
 
 def _first_days(c: Cursor, start: int) -> Element | None:
@@ -933,6 +977,7 @@ def duration(c: Cursor) -> Element | None:
 
 
 def _bounds_text(c: Cursor, start: int) -> Element | None:
+    time(c)  # an age: "jusqu'à 18 mois"
     while not c.done and not c.sees(",", ";", ".", ")", "(", ":"):
         if c.any_of(_STOPS) and c.place > start + 1:
             break
@@ -987,9 +1032,12 @@ def meals(c: Cursor) -> Element | None:
     ahead = time(c)
     if ahead is not None and ahead.unit not in ("min", "h"):
         return None
+    shortened = c.sees("av", "avt", "ap", "apr")
     relation = c.take("meal_relation")
     if relation is None:
         return None
+    if shortened:
+        c.word(".")
     c.word("de", "du", "des", "le", "les", "la", "l")
     meal_text = c.peek()
     meal = c.take("meal")
@@ -1089,7 +1137,7 @@ def scheme(c: Cursor) -> Element | None:
         return None
     if sign in ("/", "+") and 0 not in values and len(set(values)) > 1 and sign == "/":
         return None
-    if c.has("period") or (c.sees("/") and c.has("number", 1)):
+    if (c.has("period") and not _course_day_ahead(c)) or (c.sees("/") and c.has("number", 1)):
         return None
     here = c.place
     unit = c.take("unit") or c.take("measure") or ""
@@ -1174,6 +1222,8 @@ def amount(c: Cursor) -> Element | None:
                 return Amount(low, high, unit, "measure", True, **c.since(start))
             if c.word("prise", "injection", "inj"):
                 return Amount(low, high, unit, "measure", **c.since(start))
+            if c.take("period") == "h" and high is None and unit in ("µg", "mg"):
+                return Strong((Part(low, unit),), Part(Decimal(1), "h"), **c.since(start))
         c.place = after
         return Amount(low, high, unit, "measure", **c.since(start))
     c.place = here
@@ -1286,10 +1336,8 @@ def _several(c: Cursor) -> Strong | None:
 def _per_volume(c: Cursor) -> Part | None:
     """`/ml`, `/5 ml`, `pour 5 ml`, `/dose`, `/bouffée` behind a strength."""
     start = c.place
-    if c.word("/") and c.has("period"):
-        if c.take("period") == "h":  # a patch's rate of delivery: "25 µg/h"
-            return Part(Decimal(1), "h")
-        c.place = start
+    if c.word("/", "par") and c.take("period") == "h":  # a patch's rate of delivery: "25 µg/h"
+        return Part(Decimal(1), "h")
     c.place = start
     if c.word("/", "pour", "par"):
         value = number(c) or Decimal(1)
@@ -1429,7 +1477,7 @@ def need(c: Cursor) -> Element | None:
         if c.take("as_needed_for") is not None:
             reason = _reason(c)
             if reason:
-                return _needed(c, start, here, reason)
+                return _needed(c, start, reason)
         c.place = here
         if c.word("pour") and not c.has("number"):
             reason = _reason(c)
@@ -1447,19 +1495,14 @@ def need(c: Cursor) -> Element | None:
     if conditional:
         return Need(condition=c.text[c.lexemes[here].start : c.lexemes[c.place - 1].end],
                     **c.since(start))  # fmt: skip
-    return _needed(c, start, here, reason)
+    return _needed(c, start, reason)
 
 
-def _needed(c: Cursor, start: int, said: int, reason: str) -> Need:
+def _needed(c: Cursor, start: int, reason: str) -> Need:
     """A need for a complaint, with words that an engine misread set right and marked so."""
     place = c.since(start)
-    words = [complaint(word) or word for word in reason.split()]
-    corrected = " ".join(words)
-    if corrected == reason:
-        # the words of a complaint are free: only those set right count as guessed
-        place["repaired"] = any(m.repaired for m in c.lexemes[start:said])
-    else:
-        place["repaired"] = True
+    corrected = " ".join(complaint(word) or word for word in reason.split())
+    place["repaired"] = place["repaired"] or corrected != reason
     return Need(corrected, **place)
 
 
@@ -1518,7 +1561,7 @@ def laboratory(c: Cursor) -> Element | None:
     if c.word("et") and span(c) is None:
         return None
     if c.take("measure") is not None and c.word("/"):
-        if not c.word("l", "dl", "litre"):
+        if not (c.word("l", "dl", "litre", "i", "1") or (compared and c.word("j"))):
             return None
     elif not (compared and c.sees(":", "→", "=")):
         return None
@@ -1558,8 +1601,8 @@ def maximum(c: Cursor) -> Element | None:
         c.place += 2
     if kind == "number" and not times and c.has("period"):
         period_unit = _period(c)
-        if period_unit is None:
-            return None
+        if period_unit is None or (until and period_unit[1] in ("mo", "a")):
+            return None  # "jusqu'à 18 mois" is an age
         length = Time(value, None, period_unit[1], **c.since(start))
         return Bounds(length, **c.since(start))
     if until and c.has("gestation"):
@@ -1631,6 +1674,9 @@ def renewal(c: Cursor) -> Element | None:
     if c.take("renewal_none") is not None:
         return Repeats(0, **c.since(start))
     head = c.peek()
+    if c.sees("renouvellement", ahead=1) and (said := c.take("number")) is not None:
+        c.place += 1  # "3 renouvellements"
+        return Repeats(int(said), **c.since(start))
     if c.take("renewal") is None or head is None:
         return None
     c.word(":", "x", "=")
@@ -1642,6 +1688,9 @@ def renewal(c: Cursor) -> Element | None:
         if length is not None:  # "à renouveler dans 3 mois" says when, not how often
             return Instruction(c.written(start), **c.since(start))
         c.place = here
+    if c.word("a") and _course_day(c) is not None:
+        return Instruction(c.written(start), **c.since(start))
+    c.place = here
     value = number(c)
     if value is not None and value == int(value):
         period = c.peek()
@@ -1693,6 +1742,9 @@ def redose(c: Cursor) -> Element | None:
     if c.take("redose") is None:
         return None
     here = c.place
+    if c.word("a") and _course_day(c) is not None:
+        return Instruction(c.written(start), **c.since(start))
+    c.place = here
     if number(c) is not None and c.take("times") is None:
         c.place = here
     if c.take("every") is None:
@@ -1715,7 +1767,7 @@ def handling(c: Cursor) -> Element | None:
     return Instruction(c.written(start), **c.since(start))
 
 
-_HANDLED: Final = frozenset(["then", "supply", "duration", "renewal", "as_needed"])
+_HANDLED: Final = frozenset(["then", "supply", "duration", "renewal", "as_needed", "every"])
 
 
 def fractioned(c: Cursor) -> Element | None:
@@ -1810,11 +1862,24 @@ def once(c: Cursor) -> Element | None:
 def event(c: Cursor) -> Element | None:
     """`après chaque selle`, `dès les premiers symptômes`, `avant les soins`."""
     start = c.place
-    if c.take("event") is None:
+    lexeme = c.peek()
+    if c.take("event") is None or lexeme is None:
         return None
     if c.has("moment") or c.has("period"):
         return None
+    if lexeme.text == "des" and "è" not in c.text[lexeme.start : lexeme.end].lower():
+        return None  # an article
     _free_text(c)
+    return Event(c.written(start), **c.since(start))
+
+
+def within(c: Cursor) -> Element | None:
+    """`dans les 24 h après l'accouchement`: by when, which is no duration."""
+    start = c.place
+    if not (c.word("dan") and c.word("les", "le", "la")) or time(c) is None:
+        return None
+    while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.any_of(_STOPS):
+        c.place += 1
     return Event(c.written(start), **c.since(start))
 
 
@@ -1854,7 +1919,7 @@ def form(c: Cursor) -> Element | None:
     words = vocabulary()
     named = both.readings.get("form")
     unit = both.readings.get("unit")
-    if both.text == "gel":
+    if both.text == "gel" and "é" not in c.text[both.start : both.end].lower():
         named, unit = "gel", None
     if unit is not None and unit != "prise":
         c.place += 1
@@ -1887,7 +1952,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
             substitution,
             "substitution_none substitution_MTE substitution_EFG substitution_CIF",
         ),
-        (renewal, "renewal renewal_none"),
+        (renewal, "renewal renewal_none number"),
         (redose, "redose"),
         (handling, "handling"),
         (fractioned, "fractioned_dispensing fractioned_adverb"),
@@ -1897,9 +1962,15 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (scheme, _NUMBER),
         (interval, f"interval =a =avec =tou =les {_NUMBER}"),
         (maximum, "maximum number"),
+        (within, "=dan"),
+        (worn, "=de =entre"),
         (gestation, f"=a =vers =de =des =entre {_NUMBER}"),
         (ages, "=a"),
-        (course, f"following_days first period =les =le =a =de =du =au =la {_NUMBER}"),
+        (
+            course,
+            "following_days first ordinal_word period =s =les =le =a =de =du =au =la =en "
+            + _NUMBER,
+        ),
         (cycle, f"cycle_day_parity =les {_NUMBER}"),
         (clock, "number =a =vers =des"),
         (supply, "supply"),

@@ -51,10 +51,10 @@ class _Piece(NamedTuple):
 _TOKEN: Final = re.compile(
     r"""
     (?P<thousands>(?<![\d.,/])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d]))
-  | (?P<rounded>(?<![^\W_])\d[\do]{0,2}\s?[\do]{3}(?=\s?[uv]i\b))
-  | (?P<decimal>(?<![\d.,])\d+[.,]\d+)
-  | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,][\doli|]{1,3}|[oli|]{1,2}[.,]\d[\doli|]?)
-      (?=\s|[a-zµ%]|$))
+  | (?P<rounded>(?<![^\W_])[\dil|][\do]{0,2}\s?[\do]{3}(?=\s?[uv]i\b))
+  | (?P<decimal>(?<![\d.,])\d+[.,]\d+(?!\d*[os](?:[\s%]|$)))
+  | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,](?:[\do]?s(?=[\s%])|[\doli|]{1,3})
+      |[oli|]{1,2}[.,]\d[\doli|]?)(?=\s|[a-zµ%]|$))
   | (?P<dotted>(?<![^\W_])(?:[^\W\d_]\.){2,}[^\W\d_]?(?![^\W_]))
   | (?P<word>(?:[^\W_]|[½¼¾⅓⅔|¥])(?:(?!(?<![\dj])\d+[.,]\d)(?:[^\W_]|[½¼¾⅓⅔|¥]))*(?:\(s\))?)
   | (?P<arrow>[-=]+>|→|⇒)
@@ -65,11 +65,14 @@ _TOKEN: Final = re.compile(
 _DIGITS: Final = str.maketrans("oqliz|!s", "00112115")
 _LETTERS: Final = str.maketrans("015|!8$9", "olsllbsg")
 _ALIKE: Final = str.maketrans("ivq", "lug")
-_PAIRS: Final = (("rn", "m"), ("rl", "n"), ("uu", "w"), ("cl", "d"), ("ll", "u"))
+_PAIRS: Final = (("rn", "m"), ("nn", "m"), ("rl", "n"), ("uu", "w"), ("cl", "d"), ("ll", "u"))
 _ALIKE_IN_LONG_WORDS: Final = str.maketrans("ef", "ct")
 """Confusions that would make too many short words the same."""
+_BEFORE_HOURS: Final = ("/", "les", "par", "a", "le", "et", "de", "intervalle", "apre")
 _BEFORE_EVENING: Final = ("le", "et", "matin", "midi", "chaque")
-_SHORT: Final = frozenset(["soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin"])
+_SHORT: Final = frozenset(
+    ["soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin", "jeun", "heure"]
+)
 """Words so common that a four-letter word is taken for a misreading of them."""
 _HALVES: Final = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "0.333", "⅔": "0.667"}
 _GLUABLE: Final = frozenset(
@@ -94,12 +97,20 @@ _GLUABLE: Final = frozenset(
         "as_needed_for",
     ]
 )
+_BEFORE_NUMBERS: Final = frozenset(["duration", "supply", "maximum", "renewal"])
+"""What is followed by a number, so that one glued to it is no misread letter."""
 _GLUABLE_FILLERS: Final = frozenset(["et", "par", "le", "les", "la", "a", "de", "tou", "en"])
+_WEEK: Final = re.compile(r"s[1-9]\d?(?![^\W_])(?!\s?(?:m?g|µg|ml|ui|%|cp|gel|/))")
 _DAY: Final = re.compile(r"j(?:\d|[oil](?![a-z]))[\doil]?")
 _DAY_IN_SEVEN: Final = re.compile(r"\d[il]\s?/\s?[27](?!\d)")
 _TENS_OF_GRAMS: Final = re.compile(r"\d+[oO]+g")
-_COMPLAINS: Final = re.compile(
-    r"\s+(?:besoin|dou?l|fi.vre|naus|cris|insom|ango|consti|diarr|migr|br.l|g.ne|toux|spas|reflu|d.mang|vomi|crise)"
+_NEXT_WORD: Final = re.compile(r"\s+([^\W\d_][^\W_]{3,})")
+_WARMTH: Final = re.compile(r"\s+t\s?°")
+_ENDING_IN_A: Final = frozenset(["déjà", "voilà", "delà", "cela"])
+_NOT_FRENCH: Final = re.compile(r"[áãåíìóòõúñýø]")
+_FIVE: Final = re.compile(
+    r"(?:^\s*|\b(?:pdt|pendant|durant|qsp|pour|x|les|j|renouvelable|renouveler|ar)\s+|[:,]\s*)"
+    r"S(?=\s?(?:j|jours?|mois|sem|h|mg|g|ml|cps?|comp|g[eé]l|gtt?e?s?|gouttes|appl|fois|bouff|UI))"
 )
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
 _ROMAN: Final = re.compile(r"(?=[xvil])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
@@ -124,10 +135,15 @@ def _pieces(text: str) -> list[_Piece]:
     if len(lowered) != len(text):
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     found: list[_Piece] = []
-    for match in _TOKEN.finditer(lowered):
+    tokens = list(_TOKEN.finditer(lowered))
+    for place, match in enumerate(tokens):
         raw, start, end = match.group(), match.start(), match.end()
         kind = match.lastgroup
-        if kind == "thousands":
+        if place + 1 < len(tokens) and (whole := _cut(match, tokens[place + 1])) is not None:
+            found.append(_Piece(whole, start, tokens[place + 1].end(), repaired=True))
+        elif place and _cut(tokens[place - 1], match) is not None:
+            continue
+        elif kind == "thousands":
             found += _thousands(raw, start)
         elif kind == "rounded":
             figures = raw.translate(_DIGITS).replace(" ", "")
@@ -146,10 +162,20 @@ def _pieces(text: str) -> list[_Piece]:
         elif re.fullmatch(r"\d+q", raw):
             found.append(_Piece(raw[:-1], start, end - 1, Decimal(raw[:-1])))
             found.append(_Piece("g", end - 1, end, repaired=True))
+        elif raw == "cl" and lowered[end : end + 1] in ("'", "’"):
+            found.append(_Piece("d", start, end, repaired=True))
         elif raw in ("m1", "mi") and found and found[-1].number is not None:
             found.append(_Piece("ml", start, end, repaired=True))
-        elif raw == "5i" and _COMPLAINS.match(lowered, end):
+        elif text[start] == "S" and _WEEK.match(lowered, start):
+            found.append(_Piece("s", start, start + 1))
+            found.append(_Piece(raw[1:], start + 1, end, Decimal(raw[1:])))
+        elif raw == "s" and any(five.end() == end for five in _FIVE.finditer(text, 0)):
+            found.append(_Piece("5", start, end, Decimal(5), repaired=True))
+        elif raw == "5i" and _complains(lowered, end):
             found.append(_Piece("si", start, end, repaired=True))
+        elif kind == "word" and raw[-1] == "à" and len(raw) > 2 and raw not in _ENDING_IN_A:
+            found += _word(simple(raw[:-1]), start, end - 1)  # "IMà"
+            found.append(_Piece("a", end - 1, end))
         elif kind == "word" and raw[-1] == "t" and lowered[end : end + 1] == "°" and len(raw) > 1:
             found += _word(simple(raw[:-1]), start, end - 1)  # "siT°"
             found.append(_Piece("t", end - 1, end))
@@ -157,13 +183,30 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece(raw[:-1], start, end - 1, Decimal(raw[:-1])))
             found.append(_Piece("j", end - 1, end, repaired=True))
         elif kind == "word":
-            found += _word(simple(raw.removesuffix("(s)")), start, end)
+            pieces = _word(simple(raw.removesuffix("(s)")), start, end)
+            if _NOT_FRENCH.search(raw):
+                pieces = [piece._replace(repaired=True) for piece in pieces]
+            found += pieces
         elif kind == "arrow":
             found.append(_Piece("→", start, end))
         elif raw not in "'’`®™":
             sign = {"–": "-", "—": "-", "‑": "-", "×": "x", "*": "x"}.get(raw, raw)
             found.append(_Piece(sign, start, end))
     return found
+
+
+def _cut(first: re.Match[str], second: re.Match[str]) -> str | None:
+    """The word that an engine cut in two: `pendan t`, `sans dép asser`."""
+    if second.start() != first.end() + 1 or not (first.group() + second.group()).isalpha():
+        return None
+    words = vocabulary()
+    start, end = simple(first.group()), simple(second.group())
+    whole = start + end
+    if len(whole) < 4 or (
+        words.known(start) and words.known(end) and min(len(start), len(end)) < 4
+    ):
+        return None
+    return words.known(whole) or (whole if whole in words.complaints else None)
 
 
 def _apart(found: Sequence[_Piece], strengths: Collection[Decimal]) -> Sequence[_Piece]:
@@ -230,8 +273,12 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             result[place] = piece._replace(text="j", repaired=True)
         elif piece.text == "q" and numbered:
             result[place] = piece._replace(text="g", repaired=True)
+        elif piece.text == "couche" and before is not None and before.text == "au":
+            result[place] = piece._replace(text="coucher", repaired=True)
+        elif piece.text == "foi" and piece.repaired and after is not None and after.text == "les":
+            result[place] = piece._replace(text="tou")  # "tois les 6 mois"
         elif piece.text == "b" and numbered and place > 1:
-            if found[place - 2].text in ("/", "les", "par", "a", "le"):
+            if found[place - 2].text in _BEFORE_HOURS:
                 result[place] = piece._replace(text="h", repaired=True)
         elif piece.text == "sl" and after is not None and after.text.isalpha():
             meaning = vocabulary().phrases.get((after.text,), {})
@@ -250,6 +297,18 @@ def _is_days(text: str, lowered: str, start: int, end: int) -> bool:
     """Whether a number and a letter that looks like `j` are days: `x 6i`, `5l/7`."""
     written = text[end - 1] == "i" and _DAYS.match(lowered, start)
     return bool(written or _DAY_IN_SEVEN.match(lowered, start))
+
+
+def _complains(lowered: str, end: int) -> bool:
+    """Whether a complaint or its like follows: a word that is none of dosage."""
+    if _WARMTH.match(lowered, end):
+        return True
+    following = _NEXT_WORD.match(lowered, end)
+    if following is None:
+        return False
+    words = vocabulary()
+    word = simple(following[1])
+    return word in words.complaints or word == "besoin" or words.known(word) is None
 
 
 def _counted(after: _Piece | None) -> bool:
@@ -304,6 +363,12 @@ def _word(word: str, start: int, end: int) -> list[_Piece]:
     return pieces
 
 
+@lru_cache(maxsize=1)
+def _usual() -> frozenset[str]:
+    """Words that are often glued to others."""
+    return vocabulary().common | _GLUABLE_FILLERS
+
+
 @lru_cache(maxsize=20_000)
 def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     """Text, number and whether it was repaired, of each part of a cluster."""
@@ -316,6 +381,8 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         return (("½", Decimal("0.5"), True),)
     if word[-1] == "x" and word in words.complaints:
         return ((word, None, False),)  # "toux" is no "tous"
+    if stem(word) in words.ordinary and words.known(word) is None:
+        return ((word, None, False),)
     known = words.known(word)
     if known is not None:
         return ((known, None, False),)
@@ -331,6 +398,9 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     if _DAY.fullmatch(word):
         figures = word[1:].translate(_DIGITS)
         return (("j", None, False), (figures, Decimal(figures), not word[1:].isdecimal()))
+    if words.phrases.get((word[:-1],), {}).keys() & _BEFORE_NUMBERS and word[-1] in "123456789il|":
+        figure = word[-1].translate(_DIGITS)
+        return ((word[:-1], None, False), (figure, Decimal(figure), figure != word[-1]))
     digits = sum(c.isdigit() for c in word)
     if digits and len(word) - digits >= 3:
         spelled = _looks_like(word)
@@ -340,9 +410,15 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         letters = words.known(word.translate(_LETTERS))  # "5em", "gé1"
         if letters is not None:
             return ((letters, None, True),)
+    if digits and len(word) - digits >= 4 and (meant := complaint(word)) is not None:
+        return ((simple(meant), None, True),)
     parts = _segment(word)
     if parts is not None:
-        return parts
+        # "semain" has lost a letter and is not "se" and "main"
+        odd = any(fixed or text not in _usual() for text, _, fixed in parts)
+        worded = all(number is None for _, number, _ in parts)
+        lost = _spelled(word) if odd and worded and len(word) > 4 else None
+        return parts if lost is None else ((lost, None, True),)
     if sum(c.isdigit() or c in "½¼¾⅓⅔" for c in word) and sum(c.isalpha() for c in word) > 2:
         spelled = _spelled(word)
         if spelled is not None:
@@ -356,7 +432,21 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     spelled = _spelled(word)
     if spelled is not None:
         return ((spelled, None, True),)
-    return ((word, None, False),)
+    return _two_words(word) or ((word, None, False),)
+
+
+def _two_words(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
+    """Two words glued together, one of them misread as well: `avantchaqie`."""
+    words = vocabulary()
+    if len(word) < 8 or word in words.complaints or stem(word) in words.ordinary:
+        return None
+    for place in range(3, len(word) - 2):
+        left, right = words.known(word[:place]), words.known(word[place:])
+        if left in words.common and (other := _spelled(word[place:])) in words.common:
+            return (str(left), None, True), (str(other), None, True)
+        if right in words.common and (other := _spelled(word[:place])) in words.common:
+            return (str(other), None, True), (str(right), None, True)
+    return None
 
 
 def _segment(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
@@ -383,11 +473,11 @@ def _segment(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
     final = best[len(word)]
     if final is None or (len(final[1]) < 2 and not any(c.isdigit() for c in word)):
         return None
-    worded = all(number is None for _, number, _ in final[1])
-    whole = len(final[1]) == 2 and all(len(text) > 2 for text, _, _ in final[1])  # "sansdépasser"
-    if worded and final[0] > (3.6 if whole else 2.8):
-        return None
-    return final[1]
+    cost, parts = final
+    worded = all(number is None for _, number, _ in parts)
+    whole = len(parts) == 2 and all(len(text) > 2 for text, _, _ in parts)  # "sansdépasser"
+    likely = 3.6 if whole else 2.8 if len(parts) == 2 else 1.3 * len(parts)  # "matinetsoir"
+    return None if worded and cost > likely else parts
 
 
 def _part(
@@ -417,10 +507,13 @@ def _part(
             return 1.3 + 0.2 * (len(piece) - digits), (figures, Decimal(figures), True)
     words = vocabulary()
     known = words.known(piece)
+    free = piece in words.complaints or stem(piece) in words.ordinary
+    if known is None and free and len(piece) > 3 and (start or end < len(word)):
+        return 1.8, (piece, None, True)  # "sisécheresse"
     if known is None:
         meant = words.misread.get(piece) if start or end < len(word) else None
         if meant is None and len(piece) > 3 and not piece[-1].isdigit():
-            meant = _looks_like(piece)
+            meant = _looks_like(piece) or _singly().get(_DOUBLED.sub(r"\1", stem(piece)))
         return None if meant is None else (1.6, (meant, None, True))
     readings = words.phrases.get((known,), {})
     if not (_GLUABLE & readings.keys() or known in _GLUABLE_FILLERS):
@@ -440,7 +533,7 @@ def lookalike(word: str, *, pairs: bool = True) -> str:
     With `pairs`, also two that look like one (`rn` and `m`).
     """
     word = word.translate(_LETTERS).translate(_ALIKE)
-    for seen, meant in _PAIRS if pairs else ():
+    for seen, meant in 2 * _PAIRS if pairs else ():  # what one pair leaves may be another
         word = word.replace(seen, meant)
     return word.translate(_ALIKE_IN_LONG_WORDS) if len(word) > 3 else word
 
@@ -485,13 +578,27 @@ def _long_words() -> dict[int, list[str]]:
     return found
 
 
+_DOUBLED: Final = re.compile(r"(.)\1")
+
+
+@lru_cache(maxsize=1)
+def _singly() -> dict[str, str]:
+    """Words by their spelling without doubled letters; where two share one, the likelier."""
+    words = vocabulary()
+    ranked = sorted(words.words, key=lambda word: (word in words.common, word))
+    return {_DOUBLED.sub(r"\1", word): word for word in ranked if len(word) > 3}
+
+
 @lru_cache(maxsize=4096)
 def complaint(word: str) -> str | None:
     """The complaint that `word` is a misreading of; `None` where it is one, or far from any."""
     folded = simple(word)
     known = vocabulary().complaints
-    if folded in known or len(folded) < 5 or stem(folded) in vocabulary().ordinary:
+    if folded in known or len(folded) < 4 or stem(folded) in vocabulary().ordinary:
         return None
+    if len(folded) == 4:
+        alike = (word for word in known if lookalike(word) == lookalike(folded))
+        return next((known[word] for word in alike), None)
     spelled = _look_up(folded, _free_lookalikes)
     if spelled in known:
         return known[str(spelled)]
@@ -509,11 +616,12 @@ def _spelled(word: str) -> str | None:
     if found is not None and stem(found) != stem(word):
         return found
     word = stem(word)
-    if len(word) < 3 or word in words.ordinary:
+    if len(word) < 4 or word in words.ordinary:
         return None
-    if len(word) < 4:
-        return None
-    allowed = 1 if len(word) < 8 else 2
+    single = _singly().get(_DOUBLED.sub(r"\1", word))
+    if single is not None:
+        return single
+    allowed = 1 if len(word) < 10 else 2
     near = [
         match
         for length in range(len(word) - allowed, len(word) + allowed + 1)
@@ -526,7 +634,7 @@ def _spelled(word: str) -> str | None:
         )
     ]
     if not near:
-        return None
+        return _nearly_looks_like(word)
 
     if len(word) == 4:
         near = [match for match in near if match[0] in _SHORT]
@@ -537,6 +645,22 @@ def _spelled(word: str) -> str | None:
         return found[1], found[0] not in words.common, len(found[0]) != len(word)
 
     return str(min(near, key=rank)[0])
+
+
+def _nearly_looks_like(word: str) -> str | None:
+    """The one word that a long one spells but for look-alikes and a letter more, less or other."""
+    if len(word) < 6 or word in vocabulary().complaints:
+        return None
+    clear = lookalike(word)
+    known = {**_free_lookalikes(pairs=True), **_lookalikes(pairs=True)}
+    near = process.extract(
+        clear,
+        [one for one in known if abs(len(one) - len(clear)) < 2 and len(one) > 4],
+        scorer=OSA.distance,
+        score_cutoff=1,
+        limit=2,
+    )
+    return known[near[0][0]] if len(near) == 1 else None
 
 
 # --- phrases ----------------------------------------------------------------------------------

@@ -163,6 +163,7 @@ _VOLUME: Final = frozenset(["ml", "cl", "l"])
 ONE_AT_A_TIME: Final = frozenset(
     ["application", "bain", "lavage", "lavement", "injection", "aérosol", "compresse"]
 )
+_SPREAD: Final = frozenset(["application", "pression", "noisette", "pulvérisation"])
 _TIME_NAMES: Final[dict[PeriodUnit, tuple[str, str]]] = {
     "s": ("seconde", "secondes"),
     "min": ("minute", "minutes"),
@@ -172,20 +173,27 @@ _TIME_NAMES: Final[dict[PeriodUnit, tuple[str, str]]] = {
     "mo": ("mois", "mois"),
     "a": ("an", "ans"),
 }
+_MOST: Final = 24
+"""Doses a day beyond which a maximum is more likely misread ("4g" as 49)."""
 _CUT_OFF: Final = re.compile(r"(?i)\b(?:pdt|pendant|qsp|durant|x)\s*[:.]?\s*$")
 _MEAL_MOMENTS: Final = {"M": "MORN", "D": "NOON", "V": "EVE"}
 
 
 def read_dosage(
-    text: str, *, strengths: Collection[Decimal] = (), insulin: bool = False
+    text: str,
+    *,
+    strengths: Collection[Decimal] = (),
+    forms: Collection[str] = (),
+    insulin: bool = False,
 ) -> Prescribed:
     """What `text`, the words around one drug's name, says about taking it.
 
     `strengths` are the strengths its presentations have, whatever their unit: they tell whether a
-    bare number is a strength. For an `insulin`, units are always a dose.
+    bare number is a strength. `forms` are theirs too: they tell a capsule ("gél") from a gel. For
+    an `insulin`, units are always a dose.
     """
     known = frozenset(strengths)
-    return _Reader(text, known, insulin).read(elements(text, strengths=known))
+    return _Reader(text, known, forms, insulin).read(elements(text, strengths=known))
 
 
 def duration_quantity(time: Time) -> Quantity | Range:
@@ -226,9 +234,14 @@ def strength_of(parts: Sequence[Part], per: Part | None = None) -> Strength:
 class _Reader:
     """Walks the elements of one text; `read` gives the result."""
 
-    def __init__(self, text: str, strengths: frozenset[Decimal], insulin: bool) -> None:
+    def __init__(
+        self, text: str, strengths: frozenset[Decimal], forms: Collection[str], insulin: bool
+    ) -> None:
         self.text = text
         self.strengths = strengths
+        names = {word for form in forms for word in form.split()}
+        self.capsule = bool(names & {"gélule", "comprimé", "capsule"}) and "gel" not in names
+        self.on_skin = False
         self.insulin = insulin
         self.steps: list[_Step] = [_Step()]
         self.after_then = False
@@ -251,6 +264,7 @@ class _Reader:
     # --- the walk -----------------------------------------------------------------------------
 
     def read(self, found: Sequence[Element]) -> Prescribed:
+        self.on_skin = any(isinstance(e, Amount) and e.unit in _SPREAD for e in found)
         for place, element in enumerate(found):
             self.take(element, found[place + 1 :])
         return self.result()
@@ -378,6 +392,8 @@ class _Reader:
         self.found[name] = Found(value, element.start, element.end, element.repaired)
 
     def take_form(self, element: Form) -> None:
+        if self.capsule and element.name == "gel" and not self.on_skin:
+            element = replace(element, name="gélule", route="orale", unit="gélule")
         if element.name is not None and self.form is None:
             self.form = Found(element.name, element.start, element.end, element.repaired)
         self.form_unit = self.form_unit or element.unit
@@ -468,9 +484,10 @@ class _Reader:
         following = next((e for e in rest if not isinstance(e, Mark)), None)
         if isinstance(following, Amount | Scheme | Form) and amount.low >= 5:
             return True
-        if isinstance(following, Amount) and following.kind == "count":
-            # "0,25 1 cp": what no unit follows stands before the dose
-            return amount.low != int(amount.low) or amount.low in self.strengths
+        if isinstance(following, Amount):
+            # "0,25 1 cp", "2,5 1 le matin": what no unit follows stands before the dose
+            broken = following.kind == "count" and amount.low != int(amount.low)
+            return broken or amount.low in self.strengths
         return amount.low >= 15
 
     def same_as_strength(self, amount: Amount) -> bool:
@@ -556,6 +573,9 @@ class _Reader:
 
     def take_rate(self, rate: Rate) -> None:
         step = self.step
+        if step.maximum is not None and rate.bare and rate.unit in ("wk", "mo"):
+            self.doubts.append("Deux maximums sur la même ligne.")
+            return
         if step.rate is None:
             if rate.bare and self.closed and step.dose is not None and step.whens:
                 # "1 matin 1/j": nothing new is said
@@ -660,6 +680,8 @@ class _Reader:
         if cycle.parity and step.cycle is not None and step.dose is not None:
             step = self.branch()
         step.cycle = cycle
+        if cycle.moment and cycle.moment not in step.whens:
+            step.whens.append(cycle.moment)
 
     def take_need(self, need: Need) -> None:
         step = self.step
@@ -739,6 +761,7 @@ class _Reader:
                 first.dose = self.provisional
                 first.covers(self.provisional)
         self.implicit_one()
+        self.count_forms()
         steps = self.grouped([step for step in self.steps if self.says(step)])
         self.share(steps)
         dosages = tuple(self.dosage(step, sequence) for sequence, step in enumerate(steps, start=1))
@@ -788,6 +811,14 @@ class _Reader:
             self.steps[0].dose = Amount(
                 Decimal(1), None, unit, "count" if unit else "number", start=at, end=at
             )
+
+    def count_forms(self) -> None:
+        """ "sachet : un le midi": a bare number counts the form that was named."""
+        for step in self.steps:
+            dose = step.dose
+            if dose is not None and dose.kind == "number" and dose is not self.provisional:
+                unit = self.form_unit or ""
+                step.dose = replace(dose, unit=unit, kind="count" if unit else "number")
 
     def says(self, step: _Step) -> bool:
         return step.start is not None and bool(
@@ -952,6 +983,9 @@ class _Reader:
         elif amount.kind == "number":
             unit = self.form_unit or ""
         period = maximum.period or Time(Decimal(1), None, "d")
+        daily = period.unit in ("h", "d") and period.low in (1, 24)
+        if daily and dose is not None and unit == dose.unit and value > _MOST * dose.low:
+            self.doubts.append("Maximum hors de proportion avec la dose.")
         return Ratio(
             numerator=quantity(value, unit),
             denominator=_time_quantity(period.low, period.unit),

@@ -77,7 +77,9 @@ class Vocabulary:
                 for word in re.findall(r"[^\W\d_]{3,}", form.lower()):
                     self.spelling.setdefault(stem(simple(word)), word)
         for word in (*data["complaint_words"]["written"], *data["ordinary"]["written"]):
-            self.spelling.setdefault(stem(simple(word)), word)
+            known = self.spelling.setdefault(stem(simple(word)), word)
+            if known == word + "s":
+                self.spelling[stem(simple(word))] = word
         self.longest = max(map(len, self.phrases))
         self.words: frozenset[str] = frozenset(
             word for phrase in self.phrases for word in phrase if word[0].isalpha()
@@ -115,6 +117,8 @@ def _entries(
             yield kind, value, [value, *forms] if kind == "instruction" else forms
     for value, forms in data["number"].items():
         yield "number_word", Decimal(value), forms
+    for value, forms in data["ordinal_word"].items():
+        yield "ordinal_word", Decimal(value), forms
     for value, forms in data["fraction"].items():
         yield "fraction", Decimal(value), forms
     for value, entry in data["site"].items():

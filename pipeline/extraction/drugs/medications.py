@@ -167,7 +167,8 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
     begin = 0
     kept: list[Mention] = []
     for mention in mentions:
-        if not (kept and _is_reason(line, kept[-1].end, mention.start)):
+        start = kept[-1].end if kept else 0
+        if not ((kept or prescribing) and _is_reason(line, start, mention.start)):
             kept.append(mention)
     kept = [mention for mention in kept if not _denied(line, mention)]
     for index, mention in enumerate(kept):
@@ -219,14 +220,9 @@ def _without_strength(line: TextLine, mention: Mention, terminology: Terminology
     return next((one for one in found if one.start == mention.start), mention)
 
 
-_NAME_AND_STRENGTH: Final = re.compile(
-    r"([^\W\d_][\w'-]{4,}(?:\s(?:lp|LP))?)\s+(?=\d[\d ,.]*\s?(?:mg|g|µg|microg|mcg|ui|UI)\b)"
-)
-
-
-_NAME_AND_FIGURE: Final = re.compile(
-    r"([^\W\d_][\w'-]{4,}(?:\s(?:lp|LP))?)\s+(?=\d{1,4}\b|\d[\d,.]*\s?[a-zµ])"
-)
+_NAME: Final = r"((?:acide |Acide |ACIDE )?[^\W\d_][\w'-]{4,}(?:\s(?:lp|LP))?)\s+"
+_NAME_AND_STRENGTH: Final = re.compile(_NAME + r"(?=\d[\d ,.]*\s?(?:mg|g|µg|microg|mcg|ui|UI)\b)")
+_NAME_AND_FIGURE: Final = re.compile(_NAME + r"(?=\d{1,4}\b|\d[\d,.]*\s?[a-zµ])")
 
 
 def _misspelled(
@@ -305,8 +301,13 @@ def _is_reason(line: TextLine, start: int, end: int) -> bool:
     )
 
 
+_SAID_NO: Final = re.compile(r"\s*:?\s*non\s*(?:[,;.)]|$)")
+
+
 def _denied(line: TextLine, mention: Mention) -> bool:
-    """Whether the words in front say that the medicine is not taken, or not as a medicine."""
+    """Whether the words around it say that the medicine is not taken, or not as a medicine."""
+    if _SAID_NO.match(line.folded, mention.end):
+        return True
     start = 0
     for match in _SENTENCE_END.finditer(line.text, 0, mention.start):
         start = match.end()
@@ -383,7 +384,8 @@ def _unlisted(
     row = words(line, begin)
     lead = words_of("lead", "words")
     skipped = 0
-    while skipped < len(row) and row[skipped].text in lead:
+    misread = vocabulary().misread
+    while skipped < len(row) and misread.get(row[skipped].text, row[skipped].text) in lead:
         skipped += 1
     row = row[skipped:]
     if not row or row[0].text.isdecimal() or len(row[0].text) < 3:
@@ -496,7 +498,12 @@ def _read(item: _Item) -> Prescribed:
                 strengths.add(amount)
                 if unit == "mg":
                     strengths |= {amount / 1000, amount * 1000}
-    return read_dosage(text.replace("\t", " "), strengths=strengths, insulin=insulin)
+    return read_dosage(
+        text.replace("\t", " "),
+        strengths=strengths,
+        forms=() if entry is None else entry.forms,
+        insulin=insulin,
+    )
 
 
 def _before(line: TextLine, start: int, end: int) -> Prescribed:
@@ -540,8 +547,15 @@ def _switches(items: list[_Item]) -> None:
             if not between[said.end :].strip(" :,de"):
                 following.action = MedicationAction.STOP
                 item.said = replace(item.said, action=None)
+    for item, following in itertools.pairwise(items):
+        if following.action is None and item.action in _SHARED and not _action(following.said):
+            between = item.line.folded[item.mention.end : following.mention.start]
+            if _AND.search(between):
+                following.action = item.action  # "Poursuivre Kardégic 75 et Tahor 20"
 
 
+_SHARED: Final = (MedicationAction.CONTINUE, MedicationAction.STOP)
+_AND: Final = re.compile(r"\b(?:et|ainsi que)\s+(?:l[ea]s?\s+|l'|d[eu]\s+|d')?$")
 _TELLING: Final = re.compile(
     r"besoin|\bsb\b|\bsi\b|demande|poursui|continu|mainten|maintien|idem|inchange|reconduc"
     r"|arret|stop|suspen|interrom|cess|sevrage|rempla|relai|relay|switch|place|lieu|passage|passer"
@@ -565,6 +579,7 @@ _MAY_CONTINUE: Final = re.compile(
     r"\d|/j|\bcp|matin|midi|soir|jour|coucher|fois|besoin|renouvel|substitu|\bns\b|\bnr\b|\bsi\b|\bun"
     r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|quotidien|hebdo|mensuel|voie|per os"
     r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet|heure|gramme"
+    r"|\bgel\b|creme|pommade|lotion|collyre|couche|lesion|\bsur l"
 )
 _OTHER_MATTER: Final = re.compile(
     r"[\W\d_]*(?:(?:a |a re)?revoir|rdv|rendez[- ]vous|reviendra|reconsulter|arret de travail"
@@ -683,6 +698,8 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
     struck = item.line.struck
     if struck:
         drug = doubted(drug, "Ligne barrée sur le document.")
+    if item.action in _SHARED and item.before.unexplained:
+        drug = doubted(drug, "Des mots devant ce nom n'ont pas été compris.")
     strength_doubts = (
         (f"Aucune présentation connue de {_shown(item)} n'a ce dosage.",) if known is False else ()
     )
@@ -895,6 +912,12 @@ _ROUTES: Final = {
 }
 
 
+_TAKEN_LIKE_ORAL: Final = frozenset(
+    ["inhalée", "sublinguale", "buccale", "vaginale", "rectale", "nasale"]
+)
+"""Routes of tablets, capsules and the like that are not swallowed."""
+
+
 def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
     said, before = item.said, item.before
     if said.steps is None:
@@ -936,6 +959,8 @@ def _routed(item: _Item, steps: tuple[Dosage, ...]) -> tuple[Dosage, ...]:
     except KeyError:
         return steps
     implied = {"orale", "inhalée"}
+    if allowed[0] not in _TAKEN_LIKE_ORAL:
+        return steps  # a capsule is no cream, whatever else has that name
     return tuple(
         d.model_copy(update={"route": only})
         if d.route is not None and d.route.display in implied and d.route != only

@@ -58,10 +58,12 @@ class Word:
 
 
 _WORD: Final = re.compile(
-    r"[^\W\d_]{4,}(?=\d+(?:[.,]\d+)?\s?(?:mg|g|µg|ug|ml|ui|mcg|microg|%)\b|\d{2,}\b|\d+[.,]\d"
-    r"|\d\s?(?:cp|comp|gel|sach|bouff|amp|inj|gout|patch|supp|ov|pulv|dose|appl|caps))|[^\W_]+"
+    r"[^\W\d_]{4,}(?=\d[\do]*(?:[.,]\d+)?\s?(?:m[gq9]|rng|g|µg|ug|ml|ui|mcg|microg|%)(?!\w)|\d{2,}\b|\d+[.,]\d"
+    r"|\d\s?[-–/]|\d\s?(?:cp|comp|gel|sach|bouff|amp|inj|gout|patch|supp|ov|pulv|dose|appl|caps))|[^\W_]+"
 )
 """A word; a name glued to its strength (`RAMIPRIL5 mg`) ends before the number."""
+_BAR: Final = re.compile(r"(?<=[a-z])\|(?=[a-z])")
+"""An `l` inside a word that was read as a bar."""
 _JOINT: Final = re.compile(r"[ \t]*[/+][ \t]*|[ \t]*-[ \t]*")
 
 
@@ -88,7 +90,7 @@ def words(line: TextLine, start: int = 0, end: int | None = None) -> list[Word]:
     stop = len(line.text) if end is None else end
     return [
         Word(match.group().replace("œ", "oe").replace("µ", "u"), match.start(), match.end())
-        for match in _WORD.finditer(line.folded, start, stop)
+        for match in _WORD.finditer(_BAR.sub("l", line.folded), start, stop)
     ]
 
 
@@ -104,6 +106,8 @@ def exact_mentions(
     place = 0
     while place < len(row):
         mention, size = _longest(line, row, place, terminology)
+        if mention is None and lookalikes:
+            mention, size = _glued(line, row[place], terminology)
         alike = _misread(line, row, place, terminology) if lookalikes else None
         if alike is not None and (mention is None or alike[1] > size):
             mention, size = alike
@@ -112,6 +116,7 @@ def exact_mentions(
             continue
         found.append(mention)
         place += size
+    found = [replace(m, match=Match.NORMALISED) if "|" in m.text else m for m in found]
     return tuple(_combined(line, found, terminology))
 
 
@@ -165,9 +170,13 @@ def _misread(
         key = " ".join(word.text for word in members)
         if len(squash(key)) < 5 or not re.fullmatch(r"[\w\s'/.-]+", written):
             continue
-        if all(_is_plain(word.text) for word in members) or not members[-1].text[0].isalpha():
+        numbered = size > 1 and re.fullmatch(r"\d\d", members[-1].text)  # "Preveriar 13"
+        if all(_is_plain(word.text) for word in members):
             continue
-        if size > 1 and (_is_plain(members[0].text) or max(len(w.text) for w in members) < 5):
+        if not (numbered or members[-1].text[0].isalpha()):
+            continue
+        plain = _is_plain(members[0].text) and members[0].text not in terminology.first_words
+        if size > 1 and (plain or max(len(w.text) for w in members) < 5):
             continue
         if size > 1 and len(members[-1].text) == 1 and members[-1].text in "ilo":
             continue  # "Monuril I sachet": a one
@@ -208,6 +217,22 @@ def _cut_in_two(
     return Mention(
         first.start, second.end, text, Match.NORMALISED, 1.0, _preferred(key, entries)
     ), 2
+
+
+def _glued(line: TextLine, word: Word, terminology: Terminology) -> tuple[Mention | None, int]:
+    """A name that the word behind it is glued to: `Xalatancollyre`."""
+    size = len(word.text)
+    if size != word.end - word.start or size < 9 or not word.text.isalpha():
+        return None, 0
+    known = vocabulary()
+    for cut in range(size - 4, 4, -1):
+        entries = terminology.at(word.text[:cut])
+        if entries and known.known(word.text[cut:]) is not None:
+            end = word.start + cut
+            text = line.text[word.start : end]
+            entries = _preferred(word.text[:cut], entries)
+            return Mention(word.start, end, text, Match.NORMALISED, 1.0, entries), 1
+    return None, 0
 
 
 def _preferred(key: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -350,7 +375,11 @@ def _stand_out(
 
     ordered = sorted(candidates, key=rank)
     near, match = ordered[0]
-    rivals = [other for other, _ in ordered[1:] if _medicine(other.entry) != _medicine(near.entry)]
+    rivals = [
+        other
+        for other, _ in ordered[1:]
+        if other.written != near.written and _medicine(other.entry) != _medicine(near.entry)
+    ]
     close = [
         other
         for other in rivals

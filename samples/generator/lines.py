@@ -17,6 +17,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import tomllib
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -157,21 +158,11 @@ SENTENCES = _choices(
     Suivi grossesse mensuel | Fibrillation auriculaire
     """
 )
-GIVEN = _choices(
-    """
-    Marie | Jeanne | Hélène | Camille | Noémie | Gaëlle | Inès | Chloé | Zoé | Aïcha | Fatou |
-    Sylvie | Jean | Pierre | Loïc | François | Gérard | Benoît | Théo | Rémi | Hugo | Karim |
-    Yves | Émile | Xavier | Wilfried | Jean-Yves | Anne-Lise | Kévin | Quentin
-    """
+_NAMES = tomllib.loads(
+    Path(__file__).with_name("vocabulary").joinpath("names.toml").read_text("utf-8")
 )
-FAMILIES = _choices(
-    """
-    Aubriot | Bélanger | Chauvet | Dujardin | Esnault | Fouquet | Grandin | Huchet | Imbault |
-    Jacquemin | Kervella | Lhuillier | Maréchal | Nivelle | Ozanne | Prigent | Quéré | Rivoire |
-    Sauvageot | Thévenin | Urvoy | Vasseur | Weiss | Yvon | Zeller | Le Guen | De Vigny |
-    Bouaziz | Diallo | Nguyen | Lopes | Da Costa | Kowalski | Schmitt
-    """
-)
+GIVEN = _choices(_NAMES["given"])
+FAMILIES = _choices(_NAMES["families"])
 STREETS = _choices(
     """
     rue des Lilas | avenue du Parc | place de l'Église | chemin des Vignes | bd Pasteur |
@@ -449,7 +440,7 @@ def _phone(random: Random) -> str:
 def identity(random: Random) -> str:
     """Names, birth dates, addresses, numbers: all invented."""
     given, family = (
-        invented(random) if random.random() < 0.6 else random.choice(known)
+        invented(random) if random.random() < 0.3 else random.choice(known)
         for known in (GIVEN, FAMILIES)
     )
     family = family.upper() if random.random() < 0.5 else family

@@ -286,3 +286,23 @@ def test_a_name_does_not_end_with_a_particle(rows: Rows) -> None:
     assert (whole.value.family, whole.state) == ("DU PLESSIS", State.SURE)
     (cut,) = _patient(rows, "Madame Camille Hélène DU\nNée le 30/09/1964\n").names
     assert cut.state is State.DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    ("unread", "family", "given"), [("MOREAU", "", ("Gaëlle",)), ("Gaëlle", "MOREAU", ())]
+)
+def test_half_a_name_is_kept_where_the_other_half_is_not_read(
+    rows: Rows, unread: str, family: str, given: tuple[str, ...]
+) -> None:
+    lines = []
+    for line in rows("Nom : MOREAU\nPrénom : Gaëlle\nNée le 27/12/1973\n"):
+        tokens = tuple(
+            replace(token, word=token.word.model_copy(update={"confidence": 0.1}))
+            if token.word.text == unread
+            else token
+            for token in line.tokens
+        )
+        lines.append(replace(line, tokens=tokens))
+    (name,) = read_patient(lines, DAY, TODAY).names
+    assert name.value is not None
+    assert (name.value.family, name.value.given, name.state) == (family, given, State.DOUBTFUL)

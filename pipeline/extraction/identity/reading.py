@@ -19,7 +19,16 @@ from functools import cache, cached_property
 from rapidfuzz import fuzz
 
 from pipeline.extraction.dates.reading import DateMention, find_dates, role
-from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, doubted, fold, joined, value
+from pipeline.extraction.evidence import (
+    TEXT_ENGINE,
+    Span,
+    TextLine,
+    doubted,
+    fold,
+    joined,
+    thresholds,
+    value,
+)
 from pipeline.extraction.identity.birth_place import read_birth_place
 from pipeline.extraction.identity.identifiers import (
     BAD_FINESS,
@@ -44,6 +53,8 @@ from pipeline.extraction.identity.names import (
 from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value, ZoneKind
 
 BIRTH_AFTER = "Date de naissance postérieure au document."
+NO_FAMILY = "Nom de famille non lu."
+NO_GIVEN = "Prénom non lu."
 CUT_SHORT = "Le nom s'arrête sur une particule : sa suite est à lire."
 IN_TWO = "Nom lu en deux mots : l'espace est à vérifier."
 AGE_DIFFERS = "L'âge et la date de naissance ne concordent pas."
@@ -582,7 +593,44 @@ def _human(
         doubts = (*doubts, IN_TWO)
         whole = re.sub(r"\s", "", parsed.family + "".join(n for n in parsed.given if len(n) == 1))
         others = (name.model_copy(update={"family": whole}),)
-    return value("name", name, tuple(spans), rule, trust=trust, doubts=doubts, alternatives=others)
+    name, reading, unread = _readable(name, spans)
+    return value(
+        "name",
+        name,
+        tuple(spans),
+        rule,
+        reading=reading,
+        trust=trust,
+        doubts=(*doubts, *unread),
+        alternatives=others,
+    )
+
+
+def _readable(
+    name: HumanName, spans: Sequence[Span]
+) -> tuple[HumanName, float | None, tuple[str, ...]]:
+    """`name` without the half that was not read where the other half was, how well that one was
+    read, and what to say of it."""
+    least = thresholds()["name"].unread
+
+    def worst(words: Sequence[str]) -> float:
+        wanted = {part for word in words for part in re.split(r"\W+", fold(word)) if part}
+        return min(
+            (
+                token.word.confidence
+                for span in spans
+                for token in span.tokens
+                if wanted & set(re.split(r"\W+", fold(token.word.text)))
+            ),
+            default=1.0,
+        )
+
+    family, given = worst((name.family,)), worst(name.given)
+    if family < least <= given:
+        return name.model_copy(update={"family": ""}), given, (NO_FAMILY,)
+    if name.given and given < least <= family:
+        return name.model_copy(update={"given": ()}), family, (NO_GIVEN,)
+    return name, None, ()
 
 
 def _in_two(family: str) -> bool:
@@ -612,7 +660,7 @@ def _patient_name(
             if not parsed.given:
                 spans.append(given_span)
         elif not given:
-            doubts.append("Prénom non lu.")
+            doubts.append(NO_GIVEN)
         official = fields.get("birth_family")
         names = [_human(parsed, "usual", given, spans, "identity.patient.fields", 0.99, doubts)]
         if official is not None:

@@ -21,6 +21,7 @@ BODY = "\nOrdonnance\n\nAMLOR 5 mg\n1 gélule le matin\n\nDr Alain FOURNEL\n"
     [
         "NOM              MOREAU-LACROIX\nPRÉNOM           Zoé\nDDN              03/06/1966\n",
         "Nom, prénom      MOREAU-LACROIX, Zoé\nNée le           03/06/1966\n",
+        "Identité MOREAU-LACROIX Zoé, DD N 03/06/1966, Âge 60 ans\n",
         "NOM MOREAU-LACROIX - PRÉNOM Zoé - DDN 03/06/1966\n",
         "Nom et prénom MOREAU-LACROIX Zoé\nDate de naissance 03/06/1966\n",
         "Identité MOREAU-LACROIX Zoé\nNée le 03-06-1966 - 60 ans\n",

@@ -87,7 +87,7 @@ _CORE = re.compile(r"[^\W_](?:[\w/|!€$'-]*[\w|!€$])?")
 
 def repaired(line: TextLine) -> TextLine:
     """`line` with misread vocabulary set right; the same line when there is nothing to do."""
-    line = _decimals(line)
+    line = _uncut(line)
     other = dict(figures(line))
     text = ""
     tokens: list[Token] = []
@@ -115,15 +115,16 @@ def repaired(line: TextLine) -> TextLine:
     return replace(line, text=text, tokens=tuple(tokens)) if changed else line
 
 
-_CUT_DECIMAL = re.compile(
+_CUT = re.compile(
     r"(?<![\d,.])(?:0[,.](?P<nought> )\d{1,3}\b|\d{1,3},(?P<unit> )[25]\s?(?:mg|µg|g|%)(?!\w))"
+    r"|(?<!\w)DD(?P<label> )N(?!\w)"
 )
 
 
-def _decimals(line: TextLine) -> TextLine:
+def _uncut(line: TextLine) -> TextLine:
     """`line` with figures such as « 0, 05 » and « 12, 5 mg » in one piece: no number ends with a
-    comma after 0, and of a strength nobody names two with one unit."""
-    gaps = [match.start(match.lastgroup or 0) for match in _CUT_DECIMAL.finditer(line.text)]
+    comma after 0, and of a strength nobody names two with one unit. The label « DDN » likewise."""
+    gaps = [match.start(match.lastgroup or 0) for match in _CUT.finditer(line.text)]
     for gap in reversed(gaps):
         tokens = tuple(
             replace(token, start=token.start - 1, end=token.end - 1) if token.start > gap else token

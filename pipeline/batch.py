@@ -1,8 +1,9 @@
 """A folder of scans through the pipeline: what is new, on which worker, tried how often.
 
-Workers are Dask processes of one thread; they get paths and values and give back values. Only
-this module writes: a page's reading or a document's draft goes to disk whole, then its new state
-goes to the ledger in one transaction, so that a run cut off anywhere is taken up by the next.
+Workers are Dask processes of one thread; they get paths and values and give back values, and what
+is large as a file in the run's scratch folder. Only this module writes elsewhere: a page's reading
+or a document's draft gets its place on the disk whole, then its new state goes to the ledger in one
+transaction, so that a run cut off anywhere is taken up by the next.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from pipeline.intake.splitting import split
 from pipeline.model import Document, Extraction, Scan
 from pipeline.reporting.page import render
 from pipeline.reporting.summary import Summary, Waiting, as_json, summarise
-from pipeline.runner import DRAFTING_ROOMS, READING_ROOMS, PageResult, code_version
+from pipeline.results import DRAFTING_ROOMS, READING_ROOMS, PageResult, code_version
 from pipeline.store.files import (
+    adopt,
     keep_original,
     original_path,
     quarantine,
@@ -162,7 +164,7 @@ def run(
             work = _Work(ledger, out, settings, keep_intermediate, listener)
             tasks = work.open_tasks(fresh)
             if tasks:
-                with _workers(min(jobs, len(tasks)), out / "work") as client:
+                with _workers(min(jobs, len(tasks)), _scratch(out)) as client:
                     work.carry_out(client, tasks)
             work.report_progress()
             if not listing.waiting or time.monotonic() > deadline:
@@ -202,6 +204,11 @@ def draft_path(out: Path, document_id: str) -> Path:
 
 def preview_path(out: Path, sha256: str, number: int) -> Path:
     return out / "pages" / sha256[:2] / f"{sha256}-{number}.jpg"
+
+
+def _scratch(out: Path) -> Path:
+    """What workers write while a run lasts, on the same disk as what is made of it."""
+    return out / "work"
 
 
 # --- taking in --------------------------------------------------------------------------------
@@ -344,7 +351,13 @@ class _Work:
             case _DocumentTask(document):
                 path = original_path(self._out, document.scan.sha256)
                 return client.submit(
-                    draft_document_at, path, document, self._settings, pure=False, priority=10
+                    draft_document_at,
+                    path,
+                    document,
+                    self._settings,
+                    _scratch(self._out),
+                    pure=False,
+                    priority=10,
                 )
 
     def _settle(self, task: _Task, future: Future[Any]) -> list[_Task]:
@@ -426,7 +439,7 @@ class _Work:
         return [_DocumentTask(document) for document in result.documents]
 
     def _drafted(self, task: _DocumentTask, result: Drafted) -> None:
-        write_atomically(draft_path(self._out, task.document.id), result.bundle.encode())
+        adopt(result.bundle, draft_path(self._out, task.document.id))
         extraction = Extraction.model_validate_json(result.extraction)
         self._ledger.document_done(task.document, extraction, self._drafts)
         self._documents += 1

@@ -6,17 +6,12 @@ the ledger: `batch.py` calls it for many files.
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pipeline import __version__
 from pipeline.config import Settings
 from pipeline.extraction.pipeline import extract
 from pipeline.fhir.checking import ensure_sound
@@ -26,31 +21,13 @@ from pipeline.imaging.decoding import decode
 from pipeline.imaging.preparing import prepare
 from pipeline.imaging.quality import reconsidered
 from pipeline.intake.excerpt import excerpt
-from pipeline.model import Document, Extraction, Page, Scan, Step
+from pipeline.model import Document, Page, Scan
 from pipeline.ocr.reading import read_page
 from pipeline.raster import Raster
+from pipeline.results import DocumentResult, PageResult, step
 from pipeline.terminology import lexicon
 
-READING_ROOMS = ("imaging", "ocr", "terminology")
-DRAFTING_ROOMS = ("intake", "extraction", "fhir")
 PREVIEW_HEIGHT = 900
-
-
-@dataclass(frozen=True)
-class PageResult:
-    """A page as read, a JPEG preview of its original, and the images asked for by name."""
-
-    page: Page
-    preview: bytes
-    intermediate: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class DocumentResult:
-    """What a document says, and its draft Bundle, which has passed every check."""
-
-    extraction: Extraction
-    bundle: dict[str, Any]
 
 
 def page_from_scan(
@@ -98,25 +75,6 @@ def _attachment(document: Document, data: bytes) -> Attachment:
     return Attachment(
         data=data, media_type=scan.media_type, title=PurePosixPath(scan.origins[0]).name
     )
-
-
-def step(room: str, settings: Settings) -> Step:
-    return Step(
-        name=room, version=f"{__version__}+{code_version(room)}", settings=settings.fingerprint
-    )
-
-
-@functools.cache
-def code_version(*rooms: str) -> str:
-    """A short hash of the rooms' code, vocabulary and weights: changes when a result may."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for room in rooms:
-        for path in sorted((root / room).rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(path.relative_to(root).as_posix().encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _preview(raster: Raster) -> bytes:

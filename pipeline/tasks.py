@@ -1,6 +1,7 @@
 """What a worker process is asked for: a kept original's path in, values that pickle out.
 
-Apart from `batch.py`, so that workers load neither the ledger nor the report.
+Apart from `batch.py`, so that workers load neither the ledger nor the report; and the stages are
+imported by the worker that runs them, so that whoever hands out the work starts quickly.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Settings
-from pipeline.fhir.serialising import dumps
 from pipeline.model import Document, Scan
-from pipeline.runner import PageResult, draft_from_document, page_from_scan
+from pipeline.results import PageResult
+from pipeline.store.files import write_synced
 
 
 @dataclass(frozen=True)
 class Drafted:
-    """A document's result as JSON texts: types of ours with parameters do not pickle as such."""
+    """A document's result: the extraction as JSON text, since types of ours with parameters do
+    not pickle as such, and the file that holds the draft Bundle, megabytes with its scan."""
 
     extraction: str
-    bundle: str
+    bundle: Path
 
 
 def read_page_at(
@@ -29,13 +31,18 @@ def read_page_at(
 
     Raises `InputError` for a page that cannot be used.
     """
+    from pipeline.runner import page_from_scan
+
     return page_from_scan(path.read_bytes(), scan, number, settings, keep_intermediate)
 
 
-def draft_document_at(path: Path, document: Document, settings: Settings) -> Drafted:
-    """Draft a document of the scan kept at `path`. Raises `BundleError` when a check fails."""
+def draft_document_at(path: Path, document: Document, settings: Settings, spool: Path) -> Drafted:
+    """Draft a document of the scan kept at `path`; the Bundle goes to a file in `spool`, which
+    whoever asked puts in its place. Raises `BundleError` when a check fails."""
+    from pipeline.fhir.serialising import dumps
+    from pipeline.runner import draft_from_document
+
     result = draft_from_document(document, path.read_bytes(), settings)
-    return Drafted(
-        extraction=result.extraction.model_dump_json(exclude_defaults=True),
-        bundle=dumps(result.bundle, indent=1) + "\n",
-    )
+    bundle = spool / f"{document.id}.json"
+    write_synced(bundle, (dumps(result.bundle, indent=1) + "\n").encode())
+    return Drafted(result.extraction.model_dump_json(exclude_defaults=True), bundle)

@@ -226,6 +226,16 @@ def test_workers_do_not_load_the_ledger() -> None:
     assert shown.stdout.strip() == "False", shown.stderr
 
 
+def test_whoever_hands_out_the_work_loads_no_stage() -> None:
+    """The stages cost a second and a hundred megabytes: only workers need them."""
+    program = (
+        "import sys, pipeline.batch, pipeline.tasks;"
+        "print({'spacy', 'onnxruntime', 'pipeline.runner'} & sys.modules.keys())"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert shown.stdout.strip() == "set()", shown.stderr
+
+
 def test_workers_keep_freed_memory_for_the_next_page(tmp_path: Path) -> None:
     """Dask would have them return it, and each image built from fresh pages costs twice."""
     with batch._workers(1, tmp_path / "work") as client:

@@ -19,11 +19,22 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write `path` so that after a crash it holds the old bytes or the new ones, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    write_synced(temporary, data)
+    adopt(temporary, path)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file, and return once its bytes are on the disk."""
+    with path.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+
+
+def adopt(written: Path, path: Path) -> None:
+    """Give a file that is written and synced its place on the same disk, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

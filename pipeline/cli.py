@@ -27,6 +27,7 @@ from pipeline.errors import (
     Undecided,
     UsageError,
 )
+from pipeline.loading import many_modules
 
 if TYPE_CHECKING:
     from pipeline.reimport.authentication import Authentication
@@ -91,7 +92,8 @@ def run(
     ] = False,
 ) -> None:
     """Lit les fichiers de INBOX et écrit dans OUT un brouillon FHIR par document."""
-    from pipeline import batch, terminal
+    with many_modules():
+        from pipeline import batch, terminal
 
     if not inbox.is_dir():
         raise UsageError(f"Le dossier {inbox} n'existe pas.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Settings
+from pipeline.loading import many_modules
 from pipeline.model import Document, Scan
 from pipeline.results import PageResult
 from pipeline.store.files import write_synced
@@ -31,7 +32,8 @@ def read_page_at(
 
     Raises `InputError` for a page that cannot be used.
     """
-    from pipeline.runner import page_from_scan
+    with many_modules():
+        from pipeline.runner import page_from_scan
 
     return page_from_scan(path.read_bytes(), scan, number, settings, keep_intermediate)
 
@@ -39,8 +41,9 @@ def read_page_at(
 def draft_document_at(path: Path, document: Document, settings: Settings, spool: Path) -> Drafted:
     """Draft a document of the scan kept at `path`; the Bundle goes to a file in `spool`, which
     whoever asked puts in its place. Raises `BundleError` when a check fails."""
-    from pipeline.fhir.serialising import dumps
-    from pipeline.runner import draft_from_document
+    with many_modules():
+        from pipeline.fhir.serialising import dumps
+        from pipeline.runner import draft_from_document
 
     result = draft_from_document(document, path.read_bytes(), settings)
     bundle = spool / f"{document.id}.json"

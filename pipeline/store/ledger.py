@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-import alembic.config
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import Connection, create_engine, event, inspect, select, text
 from sqlalchemy.orm import Session
 
 from pipeline.errors import RepriseError
 from pipeline.model import Decision, Document, Extraction, Page, Scan
 from pipeline.store.tables import (
+    Base,
     DecisionRow,
     DocumentRow,
     DocumentState,
@@ -49,14 +48,10 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{path}"
-        config = alembic.config.Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        self._engine = create_engine(url)
+        self._engine = create_engine(f"sqlite:///{path}")
         event.listen(self._engine, "connect", _set_pragmas)
         with self._engine.begin() as connection:
-            config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
+            _bring_up_to_date(connection)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -271,6 +266,32 @@ class Ledger:
                 _unpack(Decision, row.decision)
                 for row in session.scalars(rows.order_by(DecisionRow.id))
             ]
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    """Give a new file the tables as they are now, and an older one its migrations.
+
+    Alembic is only loaded where there is something to migrate: that takes as long as to read a
+    short page.
+    """
+    newest = max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/*_*.py"))
+    if not inspect(connection).get_table_names():
+        Base.metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:it)"), {"it": newest})
+    elif connection.scalar(text("SELECT version_num FROM alembic_version")) != newest:
+        migrate(connection)
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables of an open ledger to `revision`."""
+    import alembic.command
+    import alembic.config
+
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    alembic.command.upgrade(config, revision)
 
 
 def page_of(row: PageRow) -> Page | None:

@@ -208,8 +208,12 @@ class Terminology:
 
 def lexicon(settings: Settings) -> tuple[str, ...]:
     """Names of medicines as written, marketed ones first: words for a handwriting engine."""
-    terminology = Terminology.load(settings)
-    ranked = sorted(terminology.entries, key=lambda entry: (not entry.marketed, entry.name))
+    return _lexicon(settings.terminology)
+
+
+@cache
+def _lexicon(store: Path | None) -> tuple[str, ...]:
+    ranked = sorted(_load(store).entries, key=lambda entry: (not entry.marketed, entry.name))
     names = (entry.name for entry in ranked if entry.kind != "homeopathic")
     return tuple(dict.fromkeys(name for name in names if 3 < len(name) <= 30))
 

@@ -6,7 +6,9 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
 
 from pipeline.errors import CorruptFile, UnreadablePage
 from pipeline.model import (
@@ -25,7 +27,7 @@ from pipeline.model import (
     State,
     Value,
 )
-from pipeline.store.ledger import Ledger, extraction_of, page_of
+from pipeline.store.ledger import Ledger, extraction_of, migrate, page_of
 from pipeline.store.tables import Base, DocumentState, PageState, ScanState
 
 SCAN = Scan(
@@ -75,12 +77,25 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger.sqlite")
 
 
-def test_the_migrations_make_the_tables_that_the_code_expects(tmp_path: Path) -> None:
+def test_the_migrations_make_the_tables_that_a_new_ledger_has(tmp_path: Path) -> None:
     Ledger(tmp_path / "ledger.sqlite").close()
-    inspector = inspect(create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}"))
-    for name, table in Base.metadata.tables.items():
-        columns = {column["name"] for column in inspector.get_columns(name)}
-        assert columns == {column.name for column in table.columns}
+    with (
+        create_engine(f"sqlite:///{tmp_path / 'old.sqlite'}").begin() as old,
+        create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}").begin() as new,
+    ):
+        migrate(old)
+        for connection in (old, new):
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Base.metadata) == []
+        versions = [MigrationContext.configure(c).get_current_revision() for c in (old, new)]
+    assert versions[0] == versions[1]
+
+
+def test_an_older_ledger_is_migrated_when_it_is_opened(tmp_path: Path) -> None:
+    with create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite'}").begin() as connection:
+        migrate(connection, "0001")
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    assert ledger.validations("nobody") == []
 
 
 def test_the_same_bytes_under_another_name_are_one_scan_with_two_origins(ledger: Ledger) -> None:

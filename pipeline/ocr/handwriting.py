@@ -122,6 +122,6 @@ def _without_rules(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def _strokes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Connected ink of some length: what is left when specks are taken away."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    long = np.maximum(stats[:, 2], stats[:, 3]) >= 6
-    long[0] = False
-    return np.asarray(long[parts], np.uint8)
+    long = (np.maximum(stats[:, 2], stats[:, 3]) >= 6).astype(np.uint8)
+    long[0] = 0
+    return np.asarray(long[parts])

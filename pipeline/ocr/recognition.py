@@ -98,7 +98,9 @@ def second_opinion(grey: Pixels, line: Line, recogniser: Recogniser) -> Line:
 
 def _doubtful(word: Word) -> bool:
     """Whether a second engine is worth its time: figures are never taken on one engine's word
-    unless it is very sure."""
+    unless it is very sure. Lone signs are: PP-OCR takes a "+" for a letter."""
+    if not any(map(str.isalnum, word.text)):
+        return False
     return word.confidence < (0.95 if any(map(str.isdigit, word.text)) else 0.9)
 
 

@@ -16,7 +16,7 @@ from pipeline.errors import SetupError
 from pipeline.model import Box, Line, Word, Zone, ZoneKind
 from pipeline.ocr.engine import Span, Transcription, ZoneImage
 from pipeline.ocr.reading import _fused, read_page
-from pipeline.ocr.recognition import LineByLine
+from pipeline.ocr.recognition import LineByLine, second_opinion
 from pipeline.ocr.tesseract import Tesseract
 from pipeline.raster import Pixels, Transform
 from tests.ocr.pages import DPI, drawn, prepared
@@ -173,3 +173,34 @@ def test_words_that_only_tesseract_saw_are_kept_and_struck_ones_are_not() -> Non
         ("Doliprane", True),
         ("Signature", False),
     ]
+
+
+class _Asked:
+    """A second engine that only counts what it is shown."""
+
+    name = "asked"
+
+    def __init__(self) -> None:
+        self.shown = 0
+
+    def recognise(
+        self, lines: Sequence[Pixels], lexicon: Sequence[str] = ()
+    ) -> tuple[Transcription, ...]:
+        self.shown += len(lines)
+        return tuple(Transcription(()) for _ in lines)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("+", 0), ("→", 0), ("G2P1", 1), ("Sénéchal,", 1)])
+def test_a_second_engine_is_asked_for_doubtful_words_but_not_for_signs(
+    text: str, shown: int
+) -> None:
+    box = Box(x=100, y=100, width=120, height=40)
+    line = Line(
+        words=(Word(text=text, box=box, confidence=0.7),),
+        box=box,
+        kind=ZoneKind.PRINTED,
+        engine="tesseract",
+    )
+    asked = _Asked()
+    assert second_opinion(np.full((300, 400), 255, np.uint8), line, asked) == line
+    assert asked.shown == shown

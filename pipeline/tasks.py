@@ -42,10 +42,10 @@ def draft_document_at(path: Path, document: Document, settings: Settings, spool:
     """Draft a document of the scan kept at `path`; the Bundle goes to a file in `spool`, which
     whoever asked puts in its place. Raises `BundleError` when a check fails."""
     with many_modules():
-        from pipeline.fhir.serialising import dumps
+        from pipeline.fhir.serialising import lines
         from pipeline.runner import draft_from_document
 
     result = draft_from_document(document, path.read_bytes(), settings)
     bundle = spool / f"{document.id}.json"
-    write_synced(bundle, (dumps(result.bundle, indent=1) + "\n").encode())
+    write_synced(bundle, lines(result.bundle))
     return Drafted(result.extraction.model_dump_json(exclude_defaults=True), bundle)

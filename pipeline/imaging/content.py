@@ -44,16 +44,15 @@ def is_document(dark: Pixels, tone: Pixels, mask: Pixels, line_margin: float) ->
     return inked < 0.25 and (share >= 0.3 or (line_margin >= 6 and int(letters.sum()) >= 20))
 
 
-def is_blank(grey: Pixels, dpi: float, reduced: Pixels, mask: Pixels) -> bool:
+def is_blank(grey: Pixels, dpi: float, reduced: Pixels, writing: Pixels) -> bool:
     """Judge a straight (height, width) grey page of `dpi`; `reduced` is the same page at about
-    100 dpi and `mask` its ink."""
-    writing = ink.without_rules(mask)
-    height, width = (side // 12 for side in mask.shape)
+    100 dpi and `writing` its ink without rules."""
+    height, width = (side // 12 for side in writing.shape)
     middle = writing[height:-height, width:-width]  # inside of any punch hole or scanner edge
-    for inked in (middle, _cleared(writing)):
-        plain = cv2.countNonZero(inked) >= _PLAINLY_INKED * mask.size
-        if plain and not _is_faint(reduced, writing):
-            return False
+    least = _PLAINLY_INKED * writing.size
+    plain = cv2.countNonZero(middle) >= least or cv2.countNonZero(_cleared(writing)) >= least
+    if plain and not _is_faint(reduced, writing):
+        return False
     scale = min(_DPI / dpi, 1.0)
     size = (max(round(grey.shape[1] * scale), 1), max(round(grey.shape[0] * scale), 1))
     page = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)

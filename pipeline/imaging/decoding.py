@@ -8,6 +8,7 @@ that is embedded in a scan may be wrong or hidden.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -92,8 +93,19 @@ def _shrink_on_load(image: Image.Image, settings: Settings) -> None:
 
 def _is_plain(data: bytes, image: Image.Image) -> bool:
     """Whether a PNG is opaque, of eight bits a colour or grey, and says nothing of a turn."""
-    turned = any(word in data for word in (b"eXIf", b"exif", b"com.adobe.xmp"))
+    words = (b"eXIf", b"exif", b"com.adobe.xmp")
+    turned = any(word in said for said in _beside_pixels(data) for word in words)
     return image.mode in _PLAIN and "transparency" not in image.info and not turned
+
+
+def _beside_pixels(data: bytes) -> Iterator[bytes]:
+    """Name and content of each chunk of a PNG that holds no pixels (they are most of it)."""
+    place = len(b"\x89PNG\r\n\x1a\n")
+    while place + 8 <= len(data):
+        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] != b"IDAT":
+            yield data[place + 4 : end]
+        place = end + 4
 
 
 def _png(data: bytes, mode: str) -> Pixels:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.imaging.ink import without_rules
 from pipeline.raster import Pixels
 
 # Of 46 sheets scanned again (leaning to 1.5°, shifted, paler, noisier) 93 % are within this many
@@ -13,13 +12,13 @@ from pipeline.raster import Pixels
 _ALIKE = 10
 
 
-def fingerprint(ink: Pixels) -> str:
-    """64 bits in hexadecimal from the ink mask of an upright, straight page.
+def fingerprint(writing: Pixels) -> str:
+    """64 bits in hexadecimal from the ink mask, without rules, of an upright, straight page.
 
     The signs of the page's low cosine frequencies against their median (the pHash of Zauner,
     2010), without the lowest of each axis, which any two pages share.
     """
-    writing = without_rules(ink).copy()
+    writing = writing.copy()
     rows, columns = (side // 25 for side in writing.shape)
     writing[:rows] = writing[-rows:] = 0
     writing[:, :columns] = writing[:, -columns:] = 0

@@ -64,7 +64,8 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
     small = _reduced(grey, _ANALYSIS_SIDE)
     sheet = _analyse(small)
     upright, back, dpi, native = _rectified(grey, raster.dpi, small.shape[1] / grey.shape[1], sheet)
-    blank = content.is_blank(upright, dpi, sheet.page, sheet.mask)
+    writing = ink.without_rules(sheet.mask)
+    blank = content.is_blank(upright, dpi, sheet.page, writing)
     verdict = Quality(legibility=Legibility.GOOD)
     if not blank:
         paper = float(np.median(sheet.tone))
@@ -79,7 +80,7 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
         rotation=sheet.rotation,
         blank=blank,
         quality=verdict,
-        fingerprint=fingerprint(sheet.mask),
+        fingerprint=fingerprint(writing),
         zones=_zones(raster.pixels, grey, sheet.mask, back @ _scaling(upright, sheet.mask)),
         steps=(STEP.model_copy(update={"settings": settings.fingerprint}),),
         rotation_sure=sheet.rotation_sure or blank,

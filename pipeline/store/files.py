@@ -8,7 +8,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import FileChanged, RepriseError
@@ -19,14 +19,14 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write `path` so that after a crash it holds the old bytes or the new ones, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write_synced(temporary, data)
+    write_synced(temporary, (data,))
     adopt(temporary, path)
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file, and return once its bytes are on the disk."""
+def write_synced(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file part by part, and return once its bytes are on the disk."""
     with path.open("wb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
 

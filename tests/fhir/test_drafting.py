@@ -26,7 +26,7 @@ from pipeline.fhir.drafting import Attachment, draft
 from pipeline.fhir.fields import Field, fields
 from pipeline.fhir.orders import dosage
 from pipeline.fhir.records import INLINE_LIMIT
-from pipeline.fhir.serialising import dumps, loads
+from pipeline.fhir.serialising import dumps, lines, loads
 from pipeline.model import (
     Allergy,
     Certainty,
@@ -622,6 +622,13 @@ def test_decimals_keep_their_digits() -> None:
     text = dumps(made(measurements=(weight,)))
     assert '"value":72.50' in text
     assert dumps(loads(text)) == text
+
+
+def test_a_bundle_an_entry_a_line_is_the_same_bundle() -> None:
+    bundle = made(measurements=(measurement(reader(), MEASUREMENTS[0]),))
+    text = b"".join(lines(bundle))
+    assert loads(text) == bundle
+    assert len(text.splitlines()) == len(bundle["entry"]) + 2
 
 
 def test_control_characters_of_a_reading_never_reach_the_bundle() -> None:

@@ -112,3 +112,17 @@ def test_a_value_on_the_row_below_its_label(extracted: Extracted) -> None:
         "95 % - FR 22. Abdomen souple.\n"
     )
     assert "spo2" in {one.key for one in found.measurements}
+
+
+def test_numbered_and_arrowed_medicines_open_rows_of_their_own(extracted: Extracted) -> None:
+    """The row above one may be the longest of the page, or end in a length of time."""
+    for first, second in [("1 - ", "2 - "), ("→ ", "→ ")]:
+        one, other = extracted(
+            f"Ordonnance\n\n{first}FOSAMAX 70 mg\n"
+            "1 cp 1 fois par semaine le lundi, qsp 1 mois, AR 2\n"
+            f"{second}MACROGOL 10 g\n1 à 2 sachets par jour si douleurs pendant 3 j\n"
+        ).medications
+        assert one.drug.value is not None and other.drug.value is not None
+        assert (one.drug.value.name, other.drug.value.name) == ("FOSAMAX", "MACROGOL 4000")
+        assert _repeats(one) == 2 and _repeats(other) is None
+        assert one.dosage is not None and other.dosage is not None

@@ -63,7 +63,7 @@ _CLOSE: Final = 0.9
 share one."""
 _PROSE: Final = 160
 """Characters behind a name in prose that may speak of its dosage."""
-_BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
+_BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>→+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
 _PRESCRIBING: Final = frozenset(["prescription", "treatment"])
 _NOT_TAKEN: Final = frozenset(["allergies", "family", "tests", "orders", "lifestyle"])
 _QUOTED: Final = re.compile(r"(?:par|malgre|avec|sous|apres)\s+(?:\w{1,3}\s+|l'|de\s+la\s+)?$")

@@ -82,7 +82,9 @@ def _inline() -> tuple[re.Pattern[str], dict[str, str]]:
     ), sections
 
 
-_BULLET = re.compile(r"\s*(?:[-•*·–>▪●◦]|\d{1,2}\s?[.)/]\s|[oO]\s)")
+_BULLET = re.compile(
+    r"\s*(?:[-•*·–>▪●◦→]|\d{1,2}\s?°?[.)/]\s|\d{1,2}\s?[-–]\s+(?=[A-ZÀ-Ý])|[oO]\s)"
+)
 
 
 _NEW_STATEMENT = re.compile(

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.config import Settings
+from pipeline.evaluation.bundles import Mark
+from pipeline.evaluation.tallies import Tally
 from pipeline.extraction.drugs import read_medications
 from pipeline.extraction.evidence import document_from_text, text_lines
 from pipeline.model import Dosage, Medication, MedicationAction, Quantity, Range
@@ -106,6 +108,42 @@ def score_lines(lines: Iterable[Truth], settings: Settings) -> Score:
         read = read_medications(text_lines(document), settings, prescription=True)
         _score_line(line, read, terminology, score)
     return score
+
+
+_OF_DOSAGE: Final = frozenset(FIELDS) - {
+    "drug", "strength", "form", "supply", "repeats", "dispense", "dispenseInterval",
+    "substitution", "ald", "status",
+}  # fmt: skip
+_KINDS: Final = {
+    "drug": frozenset(["drug"]),
+    "strength": frozenset(["strength"]),
+    "form": frozenset(["form"]),
+    "dosage": _OF_DOSAGE,
+}
+
+
+def reliability(lines: Iterable[Truth], settings: Settings) -> dict[str, Tally]:
+    """How surely each kind of value was stated and whether it is right: drug, strength, form and
+    dosage as a whole. Fields that a line names in `free` are left to taste."""
+    terminology = Terminology.load(settings)
+    tallies = {kind: Tally() for kind in _KINDS}
+    for line in lines:
+        document = document_from_text(str(line["text"]))
+        read = read_medications(text_lines(document), settings, prescription=True)
+        for truth, medication in _paired(list(line["medications"]), read, terminology):
+            if medication is None:
+                continue
+            wrong = frozenset(FIELDS)
+            if truth is not None:
+                rows = _compare(truth, medication, terminology)
+                wrong = frozenset(name for name, _, _, same in rows if not same)
+            wrong -= frozenset(line.get("free", ()))
+            for kind, fields in _KINDS.items():
+                value = getattr(medication, kind)
+                if value is not None and value.value is not None:
+                    mark = Mark(state=value.state.value, confidence=value.confidence)
+                    tallies[kind].present(not wrong & fields, mark)
+    return tallies
 
 
 def load(path: Path) -> list[Truth]:

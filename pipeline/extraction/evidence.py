@@ -65,6 +65,9 @@ Kind = Literal[
 ]
 """Kinds of value with thresholds of their own in `thresholds.toml`."""
 
+RESTORED: Final = "Orthographe restituée par le programme."
+"""The doubt of what was read from words whose spelling was guessed."""
+
 COLUMN_GAP = "\t"
 """Stands in a line's text where a gap is too wide to be a space between words."""
 
@@ -395,13 +398,19 @@ def text_lines(document: Document) -> tuple[TextLine, ...]:
 
 # --- values ---------------------------------------------------------------------------------
 
+_DOUBTED: Final = 0.9
+"""What is left of a confidence where something doubts the value."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Confidence from which a value is sure, and under which it counts as not read."""
+    """Confidence from which a value is sure, and under which it counts as not read; what is left
+    of it where a rule doubts the value, and where only its spelling was restored."""
 
     sure: float
     unread: float
+    doubted: float = _DOUBTED
+    restored: float = 0.95
 
 
 @cache
@@ -459,7 +468,8 @@ def value(
     `trust` is the probability that the rule is right when the text was read right. Each of
     `doubts` (French, for the person who checks) makes the value doubtful whatever its confidence;
     `remarks` are shown beside it and change nothing. No content, or ink read with less than the
-    kind's least confidence, makes it unread: then no value is put forward.
+    kind's least confidence, makes it unread: then no value is put forward. What is doubted keeps
+    only the part of its confidence that `thresholds.toml` leaves it.
     """
     spans = (spans,) if isinstance(spans, Span) else spans
     repairs = dict(pair for span in spans for pair in span.repaired)
@@ -471,6 +481,7 @@ def value(
     limits = thresholds()[kind]
     confidence = source.reading * trust
     reasons = [*doubts]
+    kept = 1.0 if not reasons else limits.doubted if {*reasons} != {RESTORED} else limits.restored
     state = State.DOUBTFUL if reasons else State.SURE
     if content is None or source.reading < limits.unread:
         state, content = State.UNREAD, None
@@ -484,7 +495,7 @@ def value(
     return Value[T](
         value=content,
         state=state,
-        confidence=round(confidence, 4),
+        confidence=round(confidence * kept, 4),
         evidence=source,
         reasons=tuple(dict.fromkeys([*reasons, *remarks, *_said(repairs)])),
         alternatives=tuple(alternatives),
@@ -497,12 +508,18 @@ def _said(repairs: dict[str, str]) -> Iterator[str]:
 
 
 def doubted(one: Value[T], *reasons: str) -> Value[T]:
-    """`one` with more reasons to check it. Trust only falls: an unread value stays unread."""
+    """`one` with more reasons to check it. Trust only falls: an unread value stays unread, and one
+    that was sure loses confidence."""
     if not reasons:
         return one
     state = State.UNREAD if one.state is State.UNREAD else State.DOUBTFUL
+    kept = _DOUBTED if one.state is State.SURE else 1.0
     return one.model_copy(
-        update={"state": state, "reasons": tuple(dict.fromkeys([*one.reasons, *reasons]))}
+        update={
+            "state": state,
+            "reasons": tuple(dict.fromkeys([*one.reasons, *reasons])),
+            "confidence": round(one.confidence * kept, 4),
+        }
     )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.config import Settings
 from pipeline.errors import UnreadablePage
 from pipeline.extraction.evidence import (
+    RESTORED,
     document_from_text,
     doubted,
     fold,
@@ -128,12 +129,24 @@ def test_doubts_only_lower_trust() -> None:
     assert doubted(unread, "Raison.").state is State.UNREAD
     sure = value("name", "ROY", text_lines(_page([("ROY", 40, 100, 1)]))[0].span(), "essai")
     assert doubted(sure, "Raison.").state is State.DOUBTFUL
+    assert doubted(sure, "Raison.").confidence < sure.confidence
+    assert doubted(doubted(sure, "Raison."), "Autre.").confidence > 0.8
     assert doubted(sure) == sure
+
+
+def test_what_a_rule_doubts_is_stated_less_surely() -> None:
+    span = text_lines(_page([("1 cp", 40, 100, 1)]))[0].span()
+    sure, restored, odd = (
+        value("dosage", "1 cp", span, "essai", doubts=doubts).confidence
+        for doubts in ([], [RESTORED], [RESTORED, "Mots non interprétés."])
+    )
+    assert sure > restored > odd > 0
 
 
 def test_every_kind_has_thresholds() -> None:
     for limits in thresholds().values():
         assert 0 <= limits.unread < limits.sure <= 1
+        assert 0 < limits.doubted <= 1 and 0 < limits.restored <= 1
 
 
 @pytest.mark.parametrize(

@@ -476,7 +476,9 @@ def _segment(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
     cost, parts = final
     worded = all(number is None for _, number, _ in parts)
     whole = len(parts) == 2 and all(len(text) > 2 for text, _, _ in parts)  # "sansdépasser"
-    likely = 3.6 if whole else 2.8 if len(parts) == 2 else 1.3 * len(parts)  # "matinetsoir"
+    likely = 3.6 if whole else 2.8
+    if len(parts) > 2 and len(word) > 3.5 * len(parts):
+        likely = 1.3 * len(parts)  # "matinetsoir"
     return None if worded and cost > likely else parts
 
 

@@ -52,6 +52,7 @@ from pipeline.extraction.dosage.grammar import (
     elements,
 )
 from pipeline.extraction.dosage.vocabulary import vocabulary
+from pipeline.extraction.evidence import RESTORED
 from pipeline.model import (
     Dosage,
     PeriodUnit,
@@ -680,7 +681,7 @@ class _Reader:
         if cycle.parity and step.cycle is not None and step.dose is not None:
             step = self.branch()
         step.cycle = cycle
-        if cycle.moment and cycle.moment not in step.whens:
+        if cycle.moment and not step.whens:
             step.whens.append(cycle.moment)
 
     def take_need(self, need: Need) -> None:
@@ -773,7 +774,7 @@ class _Reader:
             self.form = self.form_of_unit(steps)
         doubts = list(self.doubts)
         if self.repaired:
-            doubts.append("Orthographe restituée par le programme.")
+            doubts.append(RESTORED)
         if dosages and _CUT_OFF.search(self.text):
             doubts.append("Durée annoncée mais non lue.")
         meaningful = [word for word in self.unexplained if any(c.isalnum() for c in word)]
@@ -875,7 +876,8 @@ class _Reader:
             step.site = step.site or before.site
             if step.dose is None and step.linked:
                 continue
-            if step.dose is None and (step.rate or step.whens or step.times or step.days):
+            rhythm = step.rate or step.whens or step.times or step.days or step.cycle
+            if step.dose is None and rhythm:
                 # "1 gél le soir 3 jours puis matin et soir" goes on with the dose
                 step.dose = before.dose
                 continue

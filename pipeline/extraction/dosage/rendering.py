@@ -150,7 +150,7 @@ def _length(value: Decimal, unit: str, *, alone: bool = False) -> str:
 
 def _timing(timing: Timing) -> list[str]:
     parts: list[str] = []
-    if timing.count is not None and not timing.event:
+    if timing.count is not None and (timing.count == 1 or not timing.event):
         parts.append("en prise unique")
     moments = [_MOMENTS[code] for code in timing.when]
     if timing.offset is not None and moments:

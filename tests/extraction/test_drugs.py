@@ -319,11 +319,33 @@ def test_bizone() -> None:
             "ELIQUIS 5 mg matin et soir à la place de PREVISCAN",
             [MedicationAction.SWITCH, MedicationAction.STOP],
         ),
+        ("Poursuivre KARDEGIC 75 et TAHOR 20", [MedicationAction.CONTINUE] * 2),
+        (
+            "Stop LASILIX, poursuivre TRIATEC 5 mg 1/j",
+            [MedicationAction.STOP, MedicationAction.CONTINUE],
+        ),
         ("DOLIPRANE 1 g x 3/j", [MedicationAction.START]),
     ],
 )
 def test_actions(line: str, actions: list[MedicationAction]) -> None:
     assert [m.action for m in read(line)] == actions
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("Traitement : RAMIPRIL 5 mg 1 cp/j", MedicationAction.START),
+        ("TTT : RAMIPRIL 5 mg 1 cp/j", MedicationAction.START),
+        ("Traitement habituel : RAMIPRIL 5 mg 1 cp/j", MedicationAction.CONTINUE),
+        ("Motif : HTA\nTraitement : RAMIPRIL 5 mg 1 cp/j\nExamen : TA 12/7\n"
+         "Conclusion : HTA équilibrée", MedicationAction.CONTINUE),
+        ("Motif : HTA\nExamen : TA 16/9\nConclusion : HTA\nTraitement : RAMIPRIL 5 mg 1 cp/j",
+         MedicationAction.START),
+    ],
+)  # fmt: skip
+def test_what_a_treatment_title_heads(text: str, action: MedicationAction) -> None:
+    (medication,) = extract(document_from_text(text), Settings()).medications
+    assert medication.action is action
 
 
 def test_substitution_and_renewal() -> None:

@@ -257,6 +257,31 @@ def test_a_leave_that_ends_before_it_starts_is_doubted(extracted: Extracted) -> 
     assert one.end.state is State.DOUBTFUL
 
 
+@pytest.mark.parametrize(
+    ("text", "start", "end", "sure"),
+    [
+        ("Prolongation AT jusqu'au 27/11/26", None, "2026-11-27", True),
+        ("Lumbago. AT jusqu'au 20/11/2026", None, "2026-11-20", True),
+        ("Arrêt de travail à compter de ce jour jusqu'au 22/11/2026 inclus", "2026-11-12",
+         "2026-11-22", True),
+        ("Arrêt de travail de 5 jours, jusqu'au 16/11/2026 inclus", None, "2026-11-16", True),
+        ("Arrêt de travail de 5 jours, jusqu'au 25/11/2026 inclus", None, "2026-11-25", False),
+        ("Arrêt de travail jusqu'au 10/11/2026", None, "2026-11-10", False),
+        ("Arrêt de travail jusqu'à vendredi inclus", None, "2026-11-13", False),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_leave_is_held_against_its_length_and_the_day_of_the_paper(
+    extracted: Extracted, text: str, start: str | None, end: str, sure: bool
+) -> None:
+    found = extracted(HEAD + "CONSULTATION\n" + text)
+    (one,) = found.certificates
+    assert one.kind == "sick-leave"
+    assert one.end is not None and _day(one.end) == end
+    assert (one.end.state is State.SURE) == sure
+    assert _day(one.start) == (start or "")
+    assert not found.medications
+
+
 # --- next visit -----------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from pipeline.extraction.dates.reading import DateMention, find_dates, role
-from pipeline.extraction.evidence import Span, TextLine, value
+from pipeline.extraction.evidence import Span, TextLine, doubted, value
 from pipeline.extraction.sections.reading import HEAD
 from pipeline.model import Certificate, DocumentKind, Value
 
@@ -23,6 +23,8 @@ Kind = Literal["sick-leave", "sport", "presence", "pregnancy", "other"]
 
 COUNTED = "Fin calculée d'après la durée écrite."
 DIFFERS = "La durée écrite ne correspond pas aux dates."
+BEFORE_PAPER = "La fin précède la date du document."
+WEEKDAY = "Jour de la semaine : date déduite de celle du document."
 FROM_DOCUMENT = "Début déduit de la date du document."
 
 
@@ -152,39 +154,65 @@ def _days(
     if kind != "sick-leave":
         return first, last
     length, span = _length(rows)
-    if start is None and span is not None:
-        today_words = re.compile(
-            r"(?:a compter|a partir|a dater|debutant)\s+(?:de\s+)?ce jour|ce jour|"
-            r"a compter d'aujourd'hui|des ce jour"
+    if first is None and day is not None:
+        first = _this_day(rows, day, counted=span is not None)
+    if last is None and day is not None:
+        last = _weekday(rows, day)
+    begun = first.value if first is not None else day
+    if last is not None and last.value is not None and first is None and day is not None:
+        last = doubted(last, *([BEFORE_PAPER] if last.value < day else []))
+    if begun is None or length is None or span is None:
+        return first, last
+    counted = begun + dt.timedelta(days=length - 1)
+    if last is None and first is not None:
+        last = value(
+            "certificate", counted, span, "certificates.length", trust=0.93, remarks=(COUNTED,)
         )
-        for line in rows:
-            match = today_words.search(line.folded)
-            if match is not None and day is not None:
-                first = value(
-                    "certificate",
-                    day,
-                    line.span(match.start(), match.end()),
-                    "certificates.this-day",
-                    trust=0.95,
-                    remarks=(FROM_DOCUMENT,),
-                )
-                break
-    if first is not None and first.value is not None and length is not None and span is not None:
-        counted = first.value + dt.timedelta(days=length - 1)
-        if last is None:
-            last = value(
-                "certificate", counted, span, "certificates.length", trust=0.93, remarks=(COUNTED,)
-            )
-        elif last.value is not None and last.value not in (counted, counted + dt.timedelta(days=1)):
-            last = value(
-                "certificate",
-                last.value,
-                end.span if end else span,
-                "certificates.end",
-                doubts=(DIFFERS,),
-                alternatives=(counted,),
-            )
+    elif last is not None and last.value not in (None, counted, counted + dt.timedelta(days=1)):
+        last = doubted(last, DIFFERS).model_copy(update={"alternatives": (counted,)})
     return first, last
+
+
+_FROM_TODAY = re.compile(
+    r"(?:a compter|a partir|a dater|debutant)\s+(?:de\s+)?ce jour"
+    r"|a compter d'aujourd'hui|des ce jour"
+)
+_TODAY = re.compile(r"ce jour")
+_UNTIL_WEEKDAY = re.compile(
+    r"jusqu'?\s?a(?:u)?\s+(?P<day>lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)"
+    r"(?:\s+(?:inclus|prochain))?(?!\s*\w*\d)"
+)
+_WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+
+
+def _this_day(rows: Sequence[TextLine], day: dt.date, *, counted: bool) -> Value[dt.date] | None:
+    """The paper's own day where the leave begins on it (« à compter de ce jour »); a bare « ce
+    jour » says so only beside a `counted` length."""
+    for line in rows:
+        match = _FROM_TODAY.search(line.folded)
+        if match is None and counted:
+            match = _TODAY.search(line.folded)
+        if match is not None:
+            span = line.span(match.start(), match.end())
+            return value(
+                "certificate", day, span, "certificates.this-day",
+                trust=0.95, remarks=(FROM_DOCUMENT,),
+            )  # fmt: skip
+    return None
+
+
+def _weekday(rows: Sequence[TextLine], day: dt.date) -> Value[dt.date] | None:
+    """The end of a leave that lasts « jusqu'à vendredi »: the next one after the paper's day."""
+    for line in rows:
+        match = _UNTIL_WEEKDAY.search(line.folded)
+        if match is not None:
+            ahead = (_WEEKDAYS.index(match["day"]) - day.weekday()) % 7 or 7
+            span = line.span(match.start("day"), match.end("day"))
+            return value(
+                "certificate", day + dt.timedelta(days=ahead), span, "certificates.weekday",
+                trust=0.9, doubts=(WEEKDAY,),
+            )  # fmt: skip
+    return None
 
 
 def _role(mention: DateMention) -> str:

@@ -65,6 +65,8 @@ _PROSE: Final = 160
 """Characters behind a name in prose that may speak of its dosage."""
 _BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>→+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
 _PRESCRIBING: Final = frozenset(["prescription", "treatment"])
+_CONCLUDING: Final = frozenset(["conclusion", "plan"])
+_TREATMENT: Final = re.compile(r"\W*(?:traitements?|ttt|tt|trt)\b(?P<plain>\s*(?:[:.-]|$))?")
 _NOT_TAKEN: Final = frozenset(["allergies", "family", "tests", "orders", "lifestyle"])
 _QUOTED: Final = re.compile(r"(?:par|malgre|avec|sous|apres)\s+(?:\w{1,3}\s+|l'|de\s+la\s+)?$")
 _DIGIT: Final = re.compile(r"\d")
@@ -72,7 +74,8 @@ _DIGIT: Final = re.compile(r"\d")
 
 @dataclass
 class _Item:
-    """A medicine on its way: its mention and the passages that speak of its use."""
+    """A medicine on its way: its mention and the passages that speak of its use. `begun` tells
+    that the treatment it is named in begins with this paper."""
 
     mention: Mention
     line: TextLine
@@ -85,6 +88,7 @@ class _Item:
     in_ald: bool = True
     common: tuple[TextLine, Prescribed] | None = None
     line_like: bool = False
+    begun: bool = False
 
 
 def read_medications(
@@ -111,7 +115,13 @@ def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bo
     zone: tuple[bool, Span] | None = None
     last: _Item | None = None
     last_row = -2
+    begins = concluded = False
     for position, line in enumerate(lines):
+        concluded = concluded or line.section in _CONCLUDING
+        title = _TREATMENT.match(line.folded)
+        if title is not None:
+            # « Traitement : » alone is what is taken in a history, what is given in a prescription
+            begins = title["plain"] is not None and (prescription or concluded)
         heading = _zone(line)
         if heading is not None:
             zone, last = heading, None
@@ -123,6 +133,7 @@ def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bo
         found = _on_line(line, terminology, prescribing)
         if found:
             for item in found:
+                item.begun = begins
                 if zone is not None:
                     item.in_ald, item.ald = zone
             items += found
@@ -449,6 +460,7 @@ def _unlisted(
 
 _DATED: Final = re.compile(
     r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}\b"
+    r"|\b(?:au|le|du) \d{1,2}/\d{1,2}\b"
     r"|\b(?:janv|fevr|mars|avr|mai|juin|juil|aout|sept|oct|nov|dec)[a-z]*\.?\s+(?:19|20)\d\d\b"
 )
 
@@ -998,7 +1010,8 @@ def _final_action(item: _Item, struck: bool) -> MedicationAction:
         return said
     if item.action is not None:
         return item.action
-    if item.line.section in ("treatment", "history", "story", "reason"):
+    begun = item.begun and item.line.section == "treatment"
+    if item.line.section in ("treatment", "history", "story", "reason") and not begun:
         return MedicationAction.CONTINUE
     return MedicationAction.START
 

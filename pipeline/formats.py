@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from io import BytesIO
 
 import pi_heif
-import pikepdf
 import pypdfium2
 from PIL import Image
 
@@ -138,6 +137,8 @@ def open_pdf(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
 
 def _why_not_opened(data: bytes) -> InputError:
     """Ask qpdf, since pdfium's error codes outlive the file they were about."""
+    import pikepdf
+
     try:
         with pikepdf.open(BytesIO(data)) as document:
             return CorruptFile() if len(document.pages) else NoPage()

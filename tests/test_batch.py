@@ -230,7 +230,7 @@ def test_whoever_hands_out_the_work_loads_no_stage() -> None:
     """The stages cost a second and a hundred megabytes: only workers need them."""
     program = (
         "import sys, pipeline.batch, pipeline.tasks;"
-        "print({'spacy', 'onnxruntime', 'pipeline.runner'} & sys.modules.keys())"
+        "print({'spacy', 'onnxruntime', 'cv2', 'pipeline.runner'} & sys.modules.keys())"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert shown.stdout.strip() == "set()", shown.stderr

@@ -7,10 +7,6 @@ import numpy as np
 
 from pipeline.raster import Pixels
 
-# Of 46 sheets scanned again (leaning to 1.5°, shifted, paler, noisier) 93 % are within this many
-# bits of their first scan; of 1035 pairs of other sheets, many on one letterhead, none is.
-_ALIKE = 10
-
 
 def fingerprint(writing: Pixels) -> str:
     """64 bits in hexadecimal from the ink mask, without rules, of an upright, straight page.
@@ -28,10 +24,3 @@ def fingerprint(writing: Pixels) -> str:
     low = cv2.dct(cv2.GaussianBlur(field, (0, 0), 1.5))[1:9, 1:9].ravel()
     bits = low > np.median(low)
     return f"{int(''.join('1' if bit else '0' for bit in bits), 2):016x}"
-
-
-def are_alike(one: str, other: str) -> bool:
-    """Whether two fingerprints may be of one sheet. Blank pages are like nothing."""
-    if int(one, 16) == 0 or int(other, 16) == 0:
-        return False
-    return (int(one, 16) ^ int(other, 16)).bit_count() <= _ALIKE

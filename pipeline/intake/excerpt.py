@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 
-import pikepdf
 from PIL import Image, ImageSequence
 
 from pipeline.formats import PDF, TIFF
@@ -26,6 +25,8 @@ def excerpt(data: bytes, media_type: str, numbers: Sequence[int]) -> bytes:
 
 
 def _pdf(data: bytes, numbers: Sequence[int]) -> bytes:
+    import pikepdf
+
     with pikepdf.open(BytesIO(data)) as source, pikepdf.new() as target:
         for number in numbers:
             target.pages.append(source.pages[number - 1])

@@ -8,8 +8,7 @@ import numpy as np
 import pikepdf
 import zxingcpp
 
-# What the QR code says. It is the sheet's only meaning: never change it, sheets are in drawers.
-SEPARATOR = "REPRISE:SEPARATEUR"
+from pipeline.intake.splitting import SEPARATOR
 
 _WIDTH, _HEIGHT = 595, 842  # A4 in points
 _QR_SIDE = 240

@@ -15,8 +15,11 @@ from itertools import pairwise
 
 from rapidfuzz import fuzz
 
-from pipeline.intake.separator import SEPARATOR
 from pipeline.model import Document, Legibility, Line, Page, Scan
+
+# What the QR code on a separator sheet says. It is the sheet's only meaning: never change it,
+# sheets are in drawers.
+SEPARATOR = "REPRISE:SEPARATEUR"
 
 _HEAD = 0.35  # share of the page height in which letterhead, date and patient stand
 _VERY_TOP = 0.15

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from pipeline import __version__
-from pipeline.imaging.fingerprint import are_alike
+from pipeline.imaging.likeness import are_alike
 from pipeline.model import Page, Scan, State
 from pipeline.reporting.fields import Field, fields
 from pipeline.store.ledger import Ledger, extraction_of, page_of

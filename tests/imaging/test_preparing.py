@@ -11,9 +11,10 @@ import pytest
 from pipeline.config import Settings
 from pipeline.errors import NotADocument
 from pipeline.imaging.decoding import decode
-from pipeline.imaging.fingerprint import are_alike
+from pipeline.imaging.likeness import are_alike
 from pipeline.imaging.preparing import prepare
-from pipeline.intake.separator import SEPARATOR, separator_pdf
+from pipeline.intake.separator import separator_pdf
+from pipeline.intake.splitting import SEPARATOR
 from pipeline.model import Legibility, ZoneKind
 from pipeline.raster import Pixels, Prepared, Raster
 from tests.imaging.sheets import LINES, leaning, photographed, printed, scanned

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.intake.separator import SEPARATOR
-from pipeline.intake.splitting import Split, split
+from pipeline.intake.splitting import SEPARATOR, Split, split
 from pipeline.model import (
     Box,
     Legibility,

@@ -1874,9 +1874,12 @@ def event(c: Cursor) -> Element | None:
 
 
 def within(c: Cursor) -> Element | None:
-    """`dans les 24 h après l'accouchement`: by when, which is no duration."""
+    """`dans les 24 h après l'accouchement`, `dans 3 mois`: when, which is no duration."""
     start = c.place
-    if not (c.word("dan") and c.word("les", "le", "la")) or time(c) is None:
+    if not c.word("dan"):
+        return None
+    c.word("les", "le", "la")
+    if time(c) is None:
         return None
     while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.any_of(_STOPS):
         c.place += 1

@@ -68,7 +68,7 @@ _ALIKE: Final = str.maketrans("ivq", "lug")
 _PAIRS: Final = (("rn", "m"), ("nn", "m"), ("rl", "n"), ("uu", "w"), ("cl", "d"), ("ll", "u"))
 _ALIKE_IN_LONG_WORDS: Final = str.maketrans("ef", "ct")
 """Confusions that would make too many short words the same."""
-_BEFORE_HOURS: Final = ("/", "les", "par", "a", "le", "et", "de", "intervalle", "apre")
+_BEFORE_HOURS: Final = ("/", "les", "par", "a", "le", "et", "de", "intervalle", "apre", ",")
 _BEFORE_EVENING: Final = ("le", "et", "matin", "midi", "chaque")
 _SHORT: Final = frozenset(
     ["soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin", "jeun", "heure"]
@@ -418,7 +418,7 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         odd = any(fixed or text not in _usual() for text, _, fixed in parts)
         worded = all(number is None for _, number, _ in parts)
         lost = _spelled(word) if odd and worded and len(word) > 4 else None
-        return parts if lost is None else ((lost, None, True),)
+        return ((lost, None, True),) if lost and abs(len(lost) - len(word)) < 2 else parts
     if sum(c.isdigit() or c in "½¼¾⅓⅔" for c in word) and sum(c.isalpha() for c in word) > 2:
         spelled = _spelled(word)
         if spelled is not None:

@@ -505,7 +505,7 @@ class _Reader:
 
     def take_strong(self, element: Strong) -> None:
         value = strength_of(element.parts, element.per)
-        if self.strength is None:
+        if self.strength is None and (len(element.parts) > 1 or element.per is not None):
             self.multiple = True
         self.set_strength(value, element)
 

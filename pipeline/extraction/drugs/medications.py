@@ -260,9 +260,15 @@ def _misspelled(
         asked = _base_strengths(item.said)
         near = near_mention(line, row, terminology, strengths=asked)
         entry = None if near is None else near.entry
-        if near is None or entry is None or not asked or near.similarity < 0.8:
+        if near is None or entry is None or near.similarity < 0.8:
             continue
-        if entry.has_strength(asked) is False and not _is_multiple(item.said, entry):
+        insulin = any(code.startswith("A10A") for code in entry.atc)
+        if insulin and prescribing:  # its units are a dose, no strength
+            item.mention = near
+            item.said = _read(item)
+        elif not asked or (
+            entry.has_strength(asked) is False and not _is_multiple(item.said, entry)
+        ):
             continue
         item.mention = near
         item.line_like = _starts_line(line, near)

@@ -12,7 +12,7 @@ from pipeline.extraction.evidence import TextLine
 from pipeline.extraction.identity.identifiers import nir_key
 from pipeline.extraction.identity.names import name_words, parse_name
 from pipeline.extraction.identity.reading import read_patient, read_prescriber
-from pipeline.model import Patient, Sex, State, ZoneKind
+from pipeline.model import Extraction, Patient, Sex, State, ZoneKind
 
 Rows = Callable[[str], tuple[TextLine, ...]]
 TODAY = dt.date(2026, 11, 23)
@@ -306,3 +306,16 @@ def test_half_a_name_is_kept_where_the_other_half_is_not_read(
     (name,) = read_patient(lines, DAY, TODAY).names
     assert name.value is not None
     assert (name.value.family, name.value.given, name.state) == (family, given, State.DOUBTFUL)
+
+
+def test_a_family_name_without_a_given_name_is_doubted(
+    extracted: Callable[[str], Extraction],
+) -> None:
+    """It may be the birth name alone, or nobody's who is treated."""
+    head = "Dr Anne MOREL\nMédecine générale\n\nLe 12/11/2026\n\n"
+    for text, state in [
+        ("Nom de naissance : ROY\nNée le 12/03/1988\n", State.DOUBTFUL),
+        ("Nom : ROY\nPrénom : Zoé\nNée le 12/03/1988\n", State.SURE),
+    ]:
+        patient = extracted(head + text + "\nTA 12/7, examen normal.").patient
+        assert patient.names and {name.state for name in patient.names} == {state}

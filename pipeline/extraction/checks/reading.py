@@ -1,4 +1,4 @@
-"""Contradictions between values: body mass index, pregnancy dates, days of leave."""
+"""Contradictions between values: body mass index, pregnancy dates, days of leave, half a name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from pipeline.extraction.evidence import doubted
-from pipeline.model import Certificate, Measurement, Quantity, Value
+from pipeline.model import Certificate, Measurement, Patient, Quantity, Value
 
 T = TypeVar("T")
 
@@ -19,6 +19,7 @@ FUNDAL = "La hauteur utérine ne correspond pas au terme."
 LMP_AFTER = "Dernières règles postérieures au document."
 ENDS_BEFORE = "La fin précède le début."
 FAR = "Dates éloignées de celle du document."
+HALF_A_NAME = "Prénom non lu : ce nom peut n'être que le nom de naissance, ou pas celui du patient."
 PARITY = "La parité dépasse la gestité."
 
 TERM_DAYS = 287
@@ -87,6 +88,14 @@ def _with(measurement: Measurement, reasons: Sequence[str]) -> Measurement:
     if not reasons or measurement.value is None:
         return measurement
     return measurement.model_copy(update={"value": doubted(measurement.value, *reasons)})
+
+
+def checked_patient(patient: Patient) -> Patient:
+    """The patient; names without any given name beside them are doubted."""
+    if any(name.value is not None and name.value.given for name in patient.names):
+        return patient
+    names = tuple(doubted(name, HALF_A_NAME) for name in patient.names)
+    return patient.model_copy(update={"names": names})
 
 
 def checked_certificates(

@@ -12,6 +12,7 @@ pages alone, where each worker has had its first.
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import resource
@@ -255,6 +256,9 @@ def main() -> None:
     """`python -m pipeline.evaluation.benchmark`: make the pages, measure, print, write JSON."""
     console = Console()
     root = Path(__file__).parents[2]
+    # As after any first run: where Python is told not to keep what it compiles, every process
+    # would compile all of it again.
+    compileall.compile_dir(root / "pipeline", quiet=1)
     with tempfile.TemporaryDirectory() as folder:
         images = page_images(Path(folder))
         result = benchmark(root / ".venv" / "bin" / "reprise", images)

@@ -61,6 +61,8 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("PA : 160160 mmHg", "PA : 160/60 mmHg"),
         ("FR 271min", "FR 27/min"),
         ("BDC /50 bpm", "BDC 150 bpm"),
+        ("lovule le soir", "1 ovule le soir"),
+        ("} pulvérisation matin", "1 pulvérisation matin"),
         ("T° = 3892", "T° = 38,2"),
         ("le 2/ novembre 2025", "le 21 novembre 2025"),
         # and what must stay

@@ -19,7 +19,9 @@ COMPONENT = "reprise_checks"
 def component(doc: Doc) -> Doc:
     """Compares values with one another; a contradiction lowers trust in both."""
     found = context(doc)
-    found.measurements = checked_measurements(found.measurements, found.day)
+    birth = found.patient.birth_date
+    born = birth.value if birth is not None else None
+    found.measurements = checked_measurements(found.measurements, found.day, born)
     found.patient = checked_patient(found.patient)
     found.certificates = checked_certificates(found.certificates, found.day)
     return doc

@@ -20,6 +20,7 @@ LMP_AFTER = "Dernières règles postérieures au document."
 ENDS_BEFORE = "La fin précède le début."
 FAR = "Dates éloignées de celle du document."
 HALF_A_NAME = "Prénom non lu : ce nom peut n'être que le nom de naissance, ou pas celui du patient."
+LIGHT = "Poids très faible pour cet âge."
 PARITY = "La parité dépasse la gestité."
 
 TERM_DAYS = 287
@@ -43,9 +44,10 @@ def _day(measurements: Sequence[Measurement], key: str) -> dt.date | None:
 
 
 def checked_measurements(
-    measurements: Sequence[Measurement], day: dt.date | None
+    measurements: Sequence[Measurement], day: dt.date | None, born: dt.date | None = None
 ) -> tuple[Measurement, ...]:
-    """The measurements, those that contradict one another (or the document's day) doubted."""
+    """The measurements, those that contradict one another, the document's day or the patient's
+    birth date doubted."""
     doubts: dict[str, list[str]] = {}
 
     def doubt(reason: str, *keys: str) -> None:
@@ -57,6 +59,8 @@ def checked_measurements(
         expected = weight / (height / 100) ** 2
         if abs(expected - index) > max(Decimal("0.6"), expected * Decimal("0.03")):
             doubt(BMI, "weight", "height", "bmi")
+    if weight and born and day and (day - born).days > 15 * 366 and weight < 30:
+        doubt(LIGHT, "weight")
     last, due = _day(measurements, "lmp"), _day(measurements, "edd")
     age = _number(measurements, "gestational_age")
     if last is not None and day is not None and last > day:

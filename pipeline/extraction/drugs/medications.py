@@ -24,7 +24,16 @@ from pipeline.extraction.drugs.mentions import (
     words,
     words_of,
 )
-from pipeline.extraction.evidence import RESTORED, Kind, Span, TextLine, doubted, fold, value
+from pipeline.extraction.evidence import (
+    RESTORED,
+    TEXT_ENGINE,
+    Kind,
+    Span,
+    TextLine,
+    doubted,
+    fold,
+    value,
+)
 from pipeline.model import (
     Code,
     Dosage,
@@ -33,6 +42,7 @@ from pipeline.model import (
     Medication,
     MedicationAction,
     Quantity,
+    Range,
     Timing,
     Value,
     ZoneKind,
@@ -956,11 +966,42 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
     if not spans:
         return None
     doubts += _handwritten(item, said.steps)
+    if (
+        any(span.line.engine != TEXT_ENGINE for span in spans)
+        and any(map(_is_many, steps))
+        and not _insulin(item)
+    ):
+        doubts.append(MANY)
+    if any(_UNCOUNTED.search(text) for span in spans for text in span.text.split("\n")):
+        doubts.append(COUNT_LOST)
     trust = 0.975 if any(d.dose is not None for d in steps) else 0.935
     return value(
         "dosage", steps, spans, "dosage.grammar",
         reading=_of_words(spans), trust=trust, doubts=doubts,
     )  # fmt: skip
+
+
+COUNT_LOST: Final = "Le nombre devant l'unité de prise n'a pas été lu."
+_UNCOUNTED: Final = re.compile(
+    r"^\W*(?:prendre|posologie\s*:?)?\s*(?:cp[sr]?|comprim[ée]s?|g[ée]l(?:ules?)?|sachets?|amp(?:oules?)?"
+    r"|ovules?|suppo\w*|bouff[ée]es?|gouttes?|inj(?:ections?)?)\b(?!\s*(?:de\s+)?\d)",
+    re.IGNORECASE,
+)
+MANY: Final = "Nombre élevé pour une prise : 1, 4 ou 7 ?"
+_FEW: Final = dict.fromkeys(
+    (
+        "comprimé", "gélule", "capsule", "sachet", "ampoule", "suppositoire", "ovule", "patch",
+        "comprimé vaginal", "injection", "application", "", "flacon", "pulvérisation",
+    ),
+    3,
+) | {"bouffée": 4}  # fmt: skip
+"""What is taken by ones and twos, and the most of it that one intake has without a second look:
+beyond that a misread 1 is likelier than the number."""
+
+
+def _is_many(step: Dosage) -> bool:
+    dose = step.dose.high if isinstance(step.dose, Range) else step.dose
+    return dose is not None and dose.value > _FEW.get(dose.unit, 9999)
 
 
 def _of_words(spans: Sequence[Span]) -> float:

@@ -128,7 +128,10 @@ def _count(core: str, before: str, after: str) -> str | None:
         return core.replace("/", "1")
     counted = after in folded("counted")
     last = fold(before).rstrip(".,;:")
-    if core in ("/", "I", "l", "|"):
+    glued = re.fullmatch(r"[lI|/]([^\W\d]{3,})", core)
+    if glued is not None and fold(glued[1]) in folded("counted"):
+        return f"1 {glued[1]}"
+    if core in ("/", "I", "l", "|", "!", "]", "[", "}", "{"):
         spans = after in folded("spans") and last in _SUPPLY
         return "1" if spans or (counted and not _ends_a_value(last)) else None
     part = _FRACTION.fullmatch(core)

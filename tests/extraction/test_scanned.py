@@ -1,4 +1,4 @@
-"""What is doubted because it was read from ink: a misread one is likelier than the number it says."""
+"""What is doubted because it was read from ink: a misread one is likelier than such a number."""
 
 from __future__ import annotations
 

@@ -42,10 +42,10 @@ letterhead apart, where mode 6 forces them into common rows and misreads both.""
 
 _TITLE = re.compile(r"(bbox|baseline|x_wconf|x_bboxes|x_conf|x_size) ([^;]+)")
 _XHTML = "{http://www.w3.org/1999/xhtml}"
-READING_DPI = 200
-"""Finer scans are reduced to this first, which saves a quarter of the time. As many words of print
-and fax come out right, more of typewriting, and as many characters of print of 5 to 9 points; below
-this, the smallest print suffers."""
+READING_DPI = 240
+"""Finer scans are reduced to this first: as many words of print come out right, many more of
+typewriting, and a fifth of the time is saved. At 200 another 0.06 s a page would be, for three
+right values fewer in 2200 and one silent error more."""
 _MARGIN = 48  # pixels of paper left around the ink: engines misread text that touches the edge
 
 

@@ -48,6 +48,8 @@ TWINS = {"1": "Il|!", "0": "Oo"}
 """Letters and signs that many hands write exactly as a figure."""
 SIGNS = ".,;:"
 """What may be lost at the end of a word without another word being read."""
+NEAR = 0.7
+"""How like a name the pieces of a word must be, put together, to be taken for it."""
 DISPUTED = 0.5
 """Most confidence in a figure that reads otherwise without the language model."""
 LEAST = -20.0
@@ -236,7 +238,7 @@ class HandwritingRecogniser:
         hypotheses = self.decode(lattice.log_probs)
         slots = slots_of(lattice.log_probs, hypotheses)
         if lexicon is not None:
-            slots = self._mended(lattice.log_probs, slots, lexicon)
+            slots = self._mended(with_twins(lattice.log_probs, slots), slots, lexicon)
         seen = replace(lattice, log_probs=with_twins(lattice.log_probs, slots))
         return Reading(
             Transcription(tuple(self._span(seen, slot, lexicon) for slot in slots)),
@@ -249,24 +251,32 @@ class HandwritingRecogniser:
     def _mended(
         self, log_probs: LogProbs, slots: Sequence[Slot], lexicon: Lexicon
     ) -> tuple[Slot, ...]:
-        """The words of a line, two that are surely the halves of one known name as one.
+        """The words of a line, two or three that are surely the pieces of one known name as one.
 
-        Spaced capitals and script hands look like several words: `KARDE GIC`.
+        Spaced capitals and script hands look like several words: `KARDE GIC`. The letters stay as
+        they were read.
         """
         result: list[Slot] = []
-        for slot in slots:
-            whole = _together(result[-1], slot) if result else None
-            if whole is not None and nameable(whole.text):
-                name = self.name_of(log_probs, whole, lexicon)
-                if (
-                    name.known
-                    and name.state is State.SURE
-                    and _alike(whole.text, name.candidates[0].text)
-                ):
-                    result[-1] = whole
-                    continue
-            result.append(slot)
+        place = 0
+        while place < len(slots):
+            for count in (3, 2, 1):
+                pieces = slots[place : place + count]
+                whole = _together(pieces) if len(pieces) == count > 1 else None
+                if whole is not None and self._is_name(log_probs, whole, pieces, lexicon):
+                    break
+            result.append(whole or slots[place])
+            place += count
         return tuple(result)
+
+    def _is_name(
+        self, log_probs: LogProbs, whole: Slot, pieces: Sequence[Slot], lexicon: Lexicon
+    ) -> bool:
+        """Whether a word put together from `pieces` is surely a known name, and no piece is one."""
+        likeness = _likeness(whole.text, lexicon)
+        if likeness < NEAR or any(_likeness(one.text, lexicon) >= likeness for one in pieces):
+            return False
+        name = self.name_of(log_probs, whole, lexicon)
+        return name.known
 
     def _span(self, lattice: Lattice, slot: Slot, lexicon: Lexicon | None) -> Span:
         log_probs = lattice.log_probs
@@ -390,13 +400,23 @@ def slots_of(log_probs: LogProbs, hypotheses: Sequence[Hypothesis]) -> tuple[Slo
     return tuple(slots)
 
 
-def _together(first: Slot, second: Slot) -> Slot | None:
-    """Two words of a line as one; None where one is no piece of a word."""
-    if not (first.text.isalpha() and second.text.rstrip(SIGNS).isalpha()):
+def _together(pieces: Sequence[Slot]) -> Slot | None:
+    """Words of a line as one; None where one is no piece of a word."""
+    if not all(piece.text.isalpha() for piece in pieces[:-1]):
         return None
-    share = min(first.share, second.share)
-    spans = np.concatenate([first.spans, second.spans])
-    return Slot(first.text + second.text, spans, first.start, second.end, share, ())
+    text = "".join(piece.text for piece in pieces)
+    if not pieces[-1].text.rstrip(SIGNS).isalpha() or not nameable(text):
+        return None
+    share = min(piece.share for piece in pieces)
+    spans = np.concatenate([piece.spans for piece in pieces])
+    return Slot(text, spans, pieces[0].start, pieces[-1].end, share, ())
+
+
+def _likeness(text: str, lexicon: Lexicon) -> float:
+    """How like a text is to the nearest name, 1 for the same."""
+    text = text.rstrip(SIGNS)
+    near = lexicon.nearest(text, 1)
+    return Levenshtein.normalized_similarity(text.casefold(), near[0].casefold()) if near else 0.0
 
 
 def _alike(word: str, other: str) -> bool:

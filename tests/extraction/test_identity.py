@@ -157,6 +157,27 @@ def test_a_commune_that_the_number_denies_is_doubted(rows: Rows) -> None:
     assert place.state is State.DOUBTFUL
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "Madame Sophie MARTIN\nNom de naissance : DURAND\nNée le 12/03/1988",
+        "MARTIN Sophie\nNom de naissance : DURAND\nDate de naissance : 12/03/1988",
+        "Nom, prénom : MARTIN, Sophie\nNom de naissance : DURAND",
+        "Nom et prénoms : MARTIN Sophie\nNom de jeune fille : DURAND",
+        "Patiente : Sophie MARTIN, nom de naissance DURAND",
+        "Dossier de : MARTIN Sophie\nNom de naissance DURAND",
+        "Usager : MARTIN Sophie\nNom de naissance : DURAND",
+        "Prénom et nom : Sophie MARTIN\nNom de naissance : DURAND",
+        "Nom du patient : MARTIN\nNom de naissance : DURAND\nPrénom du patient : Sophie",
+        "Nom : MARTIN (nom de naissance : DURAND)\nPrénom : Sophie",
+    ],
+)
+def test_a_birth_name_in_its_field_stands_beside_the_used_one(rows: Rows, block: str) -> None:
+    names = [one.value for one in _patient(rows, f"{LETTERHEAD}{block}\n\nOrdonnance\n").names]
+    found = [(name.use, name.family, name.given) for name in names if name]
+    assert found == [("usual", "MARTIN", ("Sophie",)), ("official", "DURAND", ("Sophie",))]
+
+
 def test_a_number_broken_over_two_rows_is_whole(rows: Rows) -> None:
     body = "2930989929088"
     key = f"{nir_key(body):02d}"

@@ -227,5 +227,9 @@ def test_halves_of_a_known_name_are_one_word(engine: HandwritingRecogniser) -> N
     reading = engine.read(drawn("KARDE GIC 160 mg"), word_lexicon(("KARDEGIC", "CARDENSIEL")))
     assert reading.decoded.split()[0].upper() == "KARDEGIC"
     assert reading.slots[0].text == reading.transcription.words[0].text
+    three = engine.read(drawn("KAR DE GIC 160 mg"), word_lexicon(("KARDEGIC", "CARDENSIEL")))
+    assert three.decoded.split()[0].upper() == "KARDEGIC"
+    beside = engine.read(drawn("KARDEGIC au soir"), word_lexicon(("KARDEGIC", "CARDENSIEL")))
+    assert beside.decoded.split()[0].upper() == "KARDEGIC"
     apart = engine.read(drawn("MATIN MIDI"), word_lexicon(("KARDEGIC", "CARDENSIEL")))
     assert apart.decoded.upper().split() == ["MATIN", "MIDI"]

@@ -585,10 +585,16 @@ def _human(
     last = NameWord(parsed.family.split()[-1] if parsed.family else "", 0, 0)
     if last.is_particle and not last.text[:1].islower():
         doubts = (*doubts, CUT_SHORT)
-    if by_hand and (
-        _in_two(parsed.family)
-        or any(len(part) == 1 for name in (*given, *parsed.given) for part in name.split())
-        or any(_LETTER_LEFT.match(span.line.text, span.end) for span in spans)
+    loose = any(
+        len(word) == 1 and not NameWord(word, 0, 0).is_particle for word in parsed.family.split()
+    )
+    if loose or (
+        by_hand
+        and (
+            _in_two(parsed.family)
+            or any(len(part) == 1 for name in (*given, *parsed.given) for part in name.split())
+            or any(_LETTER_LEFT.match(span.line.text, span.end) for span in spans)
+        )
     ):
         doubts = (*doubts, IN_TWO)
         whole = re.sub(r"\s", "", parsed.family + "".join(n for n in parsed.given if len(n) == 1))
@@ -693,8 +699,10 @@ def _patient_name(
                     break
         civility = _civility_before(part.line, span.start)
         return tuple(names), part, civility
-    if "birth_family" in fields:
-        parsed, part, span = fields["birth_family"]
+    candidates = sorted(_patient_names(parts, dates), key=lambda c: (-c.score, c.part.number))
+    born = fields.get("birth_family")
+    if born is not None and ("given" in fields or not candidates):
+        parsed, part, span = born
         given = ()
         spans = [span]
         if "given" in fields:
@@ -705,7 +713,6 @@ def _patient_name(
             part,
             None,
         )
-    candidates = sorted(_patient_names(parts, dates), key=lambda c: (-c.score, c.part.number))
     if not candidates:
         return (), None, None
     best = candidates[0]
@@ -741,6 +748,8 @@ def _patient_name(
             and _BIRTH_NAME.match(below.line.folded.lstrip(" ("))
         ):
             extra = _birth_name(below, 0)
+    if born is not None and _key(born[0]) != re.sub(r"[^a-z]", "", name.family.casefold()):
+        extra = "birth", replace(born[0], given=()), born[2]
     if extra is not None and extra[1].given and not name.given:
         name = replace(name, given=extra[1].given)
         doubts = [doubt for doubt in doubts if doubt != ONE_NAME]

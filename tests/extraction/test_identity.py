@@ -178,6 +178,24 @@ def test_a_birth_name_in_its_field_stands_beside_the_used_one(rows: Rows, block:
     assert found == [("usual", "MARTIN", ("Sophie",)), ("official", "DURAND", ("Sophie",))]
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "Nom : _____ MARTIN ____\nPrénom : ..... Sophie",
+        "Nom du patient\nMARTIN\nPrénom\nSophie",
+        "M. / Mme : MARTIN Sophie",
+        "Patient(e) (Nom Prénom) MARTIN Sophie",
+        "Vu ce jour : MARTIN Sophie",
+        "Nom (usage) : MARTIN\nPrénom : Sophie",
+        "Nom patient : MARTIN\nPrénom patient : Sophie",
+    ],
+)
+def test_names_in_the_fields_of_forms(rows: Rows, block: str) -> None:
+    (name,) = (one.value for one in _patient(rows, f"{LETTERHEAD}{block}\n\nOrdonnance\n").names)
+    assert name is not None
+    assert (name.family, name.given) == ("MARTIN", ("Sophie",))
+
+
 def test_a_number_broken_over_two_rows_is_whole(rows: Rows) -> None:
     body = "2930989929088"
     key = f"{nir_key(body):02d}"

@@ -79,7 +79,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     doctor = words["prescriber"]
     patterns = {
         f"label_{name}": re.compile(
-            rf"(?<![a-z0-9'])(?:{_any_of(terms)})(?![a-z])\s?(?:\([a-z0-9]\))?\s*[:=.;]?\s*"
+            rf"(?<![a-z0-9'])(?:{_any_of(terms)})(?![a-z])\s?(?:\([a-z0-9]\))?\s*[:=.;]?[\s._…]*"
         )
         for name, terms in labels.items()
     }
@@ -482,7 +482,8 @@ def _fields(parts: Sequence[Part]) -> dict[str, tuple[ParsedName, Part, Span]]:
                 # name goes on.
                 bare = not re.search(r"[:=]", match[0])
                 opens = re.search(r"(?:^|\s[-–|/]\s|[,;]\s)$", line.folded[: match.start()])
-                if bare and (opens is None or not match[0].endswith(" ")):
+                alone = line.folded.strip() == match[0].strip()
+                if bare and not alone and (opens is None or not match[0].endswith(" ")):
                     continue
                 if key == "family" and re.search(r"(?:pre|sur)$", line.folded[: match.start()]):
                     continue
@@ -494,7 +495,9 @@ def _fields(parts: Sequence[Part]) -> dict[str, tuple[ParsedName, Part, Span]]:
                 if key == "family":
                     words = _hyphenated(line.text, words)
                 if not words:
-                    follower = _below(part)
+                    follower = next(
+                        (other for other in parts if _under(line, other.line)), _below(part)
+                    )
                     if follower is not None and line.folded[match.end() :].strip() == "":
                         words = name_words(follower.line.text, 0)
                         line = follower.line

@@ -65,3 +65,12 @@ def test_a_weight_is_held_against_the_age(weight: str, state: State) -> None:
     (value,) = (one.value for one in found.measurements if one.key == "weight")
     assert value is not None
     assert value.state is state
+
+
+def test_no_line_of_a_prescription_is_left_out() -> None:
+    found = _scanned(
+        "Ordonnance\n\n3) UVEDOSE 100000 UI\n1 ampoule par mois\nY LANTUS 100 UI/mL sty\n"
+        "14 UI matin et 10 UI le soir\n5) Zymad 100000 UI\n1 ampoule par mois\n"
+    )
+    names = [line.drug.value.name for line in found.medications if line.drug.value]
+    assert names == ["UVEDOSE", "LANTUS", "ZYMAD"]

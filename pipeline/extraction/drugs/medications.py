@@ -383,7 +383,12 @@ def _is_medicine(item: _Item, prescribing: bool) -> bool:
         return False  # nobody prescribes by a stamp; its words are badly read
     after = line.folded[mention.end : mention.end + 24].strip(" :=")
     number = re.match(r"[<>]?\s*\d[\d.,]*\s*([a-zµ%/0-9]+)", after)
-    if number and any(number.group(1).startswith(u) for u in phrases_of("laboratory", "units")):
+    branded = mention.entry is not None and mention.entry.kind == "brand"  # « LANTUS 100 UI/mL »
+    if (
+        number
+        and not branded
+        and any(number.group(1).startswith(u) for u in phrases_of("laboratory", "units"))
+    ):
         return False
     written = line.text[mention.start : mention.end]
     if folded in words_of("everyday"):
@@ -1089,8 +1094,10 @@ def _without_repeats(
         bare = medication.dosage is None and medication.strength is None
         if bare and identity in detailed and not item.line_like:
             continue
+        drug = medication.drug.value
+        # Two brands of one substance are two lines, be their dosage the same.
         key: object = (
-            identity,
+            identity if drug is None else (drug.name or drug.text).casefold(),
             medication.action,
             None if medication.strength is None else medication.strength.value,
             None if medication.dosage is None or medication.dosage.value is None

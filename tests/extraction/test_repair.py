@@ -100,3 +100,13 @@ def test_another_reading_of_the_engine_may_be_the_day() -> None:
     word = token.word.model_copy(update={"alternatives": (other,)})
     line = replace(line, tokens=(line.tokens[0], replace(token, word=word)))
     assert repaired(line).text == "le 28/11/2025"
+
+
+@pytest.mark.parametrize("read", ["née le 16/01/90", "née le 16.01.1990", "née le 6-1-1990"])
+def test_a_day_that_was_read_is_not_given_up_for_another_reading(read: str) -> None:
+    (line,) = text_lines(document_from_text(read))
+    token = line.tokens[2]
+    other = Alternative(text="26/02/1960", confidence=0.4)
+    word = token.word.model_copy(update={"alternatives": (other,)})
+    line = replace(line, tokens=(*line.tokens[:2], replace(token, word=word)))
+    assert repaired(line).text == read

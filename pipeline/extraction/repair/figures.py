@@ -24,6 +24,7 @@ _DATES = tuple(
     )
     for n in (4, 2)
 )
+_WRITTEN_DAY = re.compile(r"[0-3]?\d([./-])[01]?\d\1(?:19|20)?\d\d")
 _PRESSURE_LABEL = re.compile(r"(?:t\.?a\.?|p\.?a\.?|tension|arterielle)[:=]?")
 _TEMPERATURE_LABEL = re.compile(r"(?:t°|t|temp|temperature)[:=.]?")
 _TEMPERATURE = re.compile(r"(3[4-9]|4[01])9?(\d)")
@@ -66,9 +67,12 @@ def _digits(text: str) -> str:
 
 
 def _day(readings: list[str]) -> str | None:
-    """The first reading that is a day, strokes taken as they must be for that."""
-    for pattern in _DATES:
-        for read in readings:
+    """The first reading that is a day, strokes taken as they must be for that; None where the day
+    that was read needs nothing."""
+    if _WRITTEN_DAY.fullmatch(readings[0]):
+        return None
+    for read in readings:
+        for pattern in _DATES:
             match = pattern.fullmatch(read)
             if match is None:
                 continue

@@ -9,7 +9,7 @@ import pytest
 from pipeline.config import Settings
 from pipeline.extraction.evidence import document_from_text
 from pipeline.extraction.pipeline import extract
-from pipeline.model import Box, Extraction, State
+from pipeline.model import Box, Extraction, Quantity, State
 
 Extracted = Callable[[str], Extraction]
 HEAD = "Dr Alain FOURNEL\nMédecine générale\nRPPS : 10990520172\n\n"
@@ -72,6 +72,20 @@ def test_two_numbers_in_one_block_are_doubted(extracted: Extracted) -> None:
     )
     assert found.prescriber.rpps is not None
     assert found.prescriber.rpps.state is State.DOUBTFUL
+
+
+def test_a_few_letters_are_no_echo_of_the_letterhead(extracted: Extracted) -> None:
+    found = extracted(
+        "Dr Catherine FRANCK\nMédecine générale\n12 rue des Tilleuls\nRPPS : 10990520172\n\n"
+        "Mme ROY Zoé, née le 12/03/1988\n\nConsultation\nMotif : fièvre\nTA 17,5/7,5 / 39°8\n"
+        "FR 20\nDiagnostic : lombalgie commune\nCAT :\n2/ ELIQUIS 2,5 mg : 1 cp matin et soir\n"
+    )
+    values = {one.key: one.value for one in found.measurements}
+    assert {"respiratory_rate", "temperature", "blood_pressure_panel"} <= values.keys()
+    (panel,) = (one for one in found.measurements if one.key == "blood_pressure_panel")
+    parts = [part.value.value for part in panel.components if part.value is not None]
+    assert [part.value for part in parts if isinstance(part, Quantity)] == [175, 75]
+    assert [one.text.value for one in found.conditions] == ["fièvre", "lombalgie commune"]
 
 
 def test_services_on_a_letterhead_are_no_orders_and_no_title(extracted: Extracted) -> None:

@@ -75,6 +75,8 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("TA 120/80", "TA 120/80"),
         ("pression 130 mmHg", "pression 130 mmHg"),
         ("TA 14/8", "TA 14/8"),
+        ("TA 13,5/8,5/ pouls 70", "TA 13,5/8,5/ pouls 70"),
+        ("TA 111/71 mmHg", "TA 111/71 mmHg"),
         ("EVA 5 /10", "EVA 5 /10"),
         ("T 172 cm", "T 172 cm"),
         ("RPPS 10991234567", "RPPS 10991234567"),

@@ -269,7 +269,8 @@ def _read_number_or_sign(entry: Entry, place: Place) -> Iterator[Found]:
 
 _PAIR = re.compile(
     rf"(?P<s>{_DIGITS}(?:[.,]\d)?)\s?(?:/|\\|-|–|sur|\||mmhg\s?/)\s?(?P<d>{_DIGITS}(?:[.,]\d)?)"
-    r"(?!\s?[/\\]\s?\d)(?P<u>\s?(?:mm?\s?m?hg|cm\s?hg|mm de mercure|cm de mercure|mm(?![a-z])|"
+    r"(?!\d|[.,]\d|\s?[/\\]\d|[/\\]\s\d)"
+    r"(?P<u>\s?(?:mm?\s?m?hg|cm\s?hg|mm de mercure|cm de mercure|mm(?![a-z])|"
     r"cm(?![a-z])))?"
 )
 _SITE = re.compile(

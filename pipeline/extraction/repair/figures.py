@@ -25,6 +25,7 @@ _DATES = tuple(
     for n in (4, 2)
 )
 _WRITTEN_DAY = re.compile(r"[0-3]?\d([./-])[01]?\d\1(?:19|20)?\d\d")
+_WRITTEN_PRESSURE = re.compile(r"\d{1,3}(?:[.,]\d)?/\d{1,3}(?:[.,]\d)?/?")
 _PRESSURE_LABEL = re.compile(r"(?:t\.?a\.?|p\.?a\.?|tension|arterielle)[:=]?")
 _TEMPERATURE_LABEL = re.compile(r"(?:t°|t|temp|temperature)[:=.]?")
 _TEMPERATURE = re.compile(r"(3[4-9]|4[01])9?(\d)")
@@ -101,7 +102,10 @@ def _temperature(core: str) -> str | None:
 
 
 def _pressure(readings: list[str]) -> str | None:
-    """The first reading that is a pressure in just one way, cmHg or mmHg."""
+    """The first reading that is a pressure in just one way, cmHg or mmHg; None where the one that
+    was read needs nothing."""
+    if _WRITTEN_PRESSURE.fullmatch(readings[0]):
+        return None
     for read in readings:
         if not re.fullmatch(rf"[\d,.{re.escape(_STROKE)}]+", read):
             return None
@@ -117,7 +121,7 @@ def _pressure(readings: list[str]) -> str | None:
 
 
 def _plausible(systolic: str, diastolic: str) -> bool:
-    if not (_NUMBER.fullmatch(systolic) and _NUMBER.fullmatch(diastolic)):
+    if not all(re.fullmatch(r"\d{1,3}(?:[.,]\d)?", value) for value in (systolic, diastolic)):
         return False
     if systolic[0] == "0" or diastolic[0] == "0":
         return False

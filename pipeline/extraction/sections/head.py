@@ -107,8 +107,17 @@ def _touched(line: TextLine, sources: Sequence[Evidence]) -> bool:
     )
 
 
+_ECHO = 8
+"""Fewest letters in which a likeness says something."""
+
+
 def _echoes(line: TextLine, said: Sequence[str]) -> bool:
-    """Whether a row repeats a piece of the letterhead, as a stamp does, be it badly read."""
+    """Whether a row repeats a piece of the letterhead, as a stamp does, be it badly read.
+
+    A few letters are like a piece of anything: « CAT : » and « FR 20 » are no echo.
+    """
+    if find_title(line) is not None or max(len(part.text) for part in line.parts()) < _ECHO:
+        return False
     return all(
         len(part.text) < 3
         or any(

@@ -58,6 +58,7 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("le 23//0/26", "le 23/10/26"),
         ("TA 1418 aux 2 bras", "TA 14/8 aux 2 bras"),
         ("TA = 13,519", "TA = 13,5/9"),
+        ("TA : 12/9,51 T 36,7°C", "TA : 12/9,5 T 36,7°C"),
         ("PA : 160160 mmHg", "PA : 160/60 mmHg"),
         ("FR 271min", "FR 27/min"),
         ("BDC /50 bpm", "BDC 150 bpm"),

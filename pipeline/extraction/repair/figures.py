@@ -107,6 +107,8 @@ def _pressure(readings: list[str]) -> str | None:
     if _WRITTEN_PRESSURE.fullmatch(readings[0]):
         return None
     for read in readings:
+        if read[-1:] in _STROKE and re.fullmatch(r"\d+/\d+[.,]\d", read[:-1]):
+            return read[:-1]  # « 12/9,5 / T° 36,7 »
         if not re.fullmatch(rf"[\d,.{re.escape(_STROKE)}]+", read):
             return None
         found = {

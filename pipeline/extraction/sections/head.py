@@ -114,9 +114,11 @@ _ECHO = 8
 def _echoes(line: TextLine, said: Sequence[str]) -> bool:
     """Whether a row repeats a piece of the letterhead, as a stamp does, be it badly read.
 
-    A few letters are like a piece of anything: « CAT : » and « FR 20 » are no echo.
+    A few letters are like a piece of anything: « CAT : » and « FR 20 » are no echo. One or two are
+    what is read into a signature.
     """
-    if find_title(line) is not None or max(len(part.text) for part in line.parts()) < _ECHO:
+    longest = max(len(part.text) for part in line.parts())
+    if find_title(line) is not None or 3 <= longest < _ECHO:
         return False
     return all(
         len(part.text) < 3

@@ -271,9 +271,11 @@ class Ledger:
 def _bring_up_to_date(connection: Connection) -> None:
     """Give a new file the tables as they are now, and an older one its migrations.
 
-    Alembic is only loaded where there is something to migrate: that takes as long as to read a
-    short page.
+    All in one transaction, which SQLite's driver does not begin for definitions by itself: a
+    ledger cut off here is none yet. Alembic is only loaded where there is something to migrate:
+    that takes as long as to read a short page.
     """
+    connection.exec_driver_sql("BEGIN")
     newest = max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/*_*.py"))
     if not inspect(connection).get_table_names():
         Base.metadata.create_all(connection)

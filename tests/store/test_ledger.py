@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 
 from pipeline.errors import CorruptFile, UnreadablePage
 from pipeline.model import (
@@ -89,6 +89,23 @@ def test_the_migrations_make_the_tables_that_a_new_ledger_has(tmp_path: Path) ->
             assert compare_metadata(context, Base.metadata) == []
         versions = [MigrationContext.configure(c).get_current_revision() for c in (old, new)]
     assert versions[0] == versions[1]
+
+
+def test_a_ledger_cut_off_while_it_was_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Base.metadata.create_all
+
+    def cut_off(connection: Connection) -> None:
+        made(connection)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Base.metadata, "create_all", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        Ledger(tmp_path / "ledger.sqlite")
+    monkeypatch.undo()
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    assert ledger.take(SCAN)
 
 
 def test_an_older_ledger_is_migrated_when_it_is_opened(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ class HandwritingRecogniser:
     def _mended(
         self, log_probs: LogProbs, slots: Sequence[Slot], lexicon: Lexicon
     ) -> tuple[Slot, ...]:
-        """The words of a line, two or three that are surely the pieces of one known name as one.
+        """The words of a line, two or three that are the pieces of one known name as one.
 
         Spaced capitals and script hands look like several words: `KARDE GIC`. The letters stay as
         they were read.
@@ -271,12 +271,12 @@ class HandwritingRecogniser:
     def _is_name(
         self, log_probs: LogProbs, whole: Slot, pieces: Sequence[Slot], lexicon: Lexicon
     ) -> bool:
-        """Whether a word put together from `pieces` is surely a known name, and no piece is one."""
+        """Whether a word put together from `pieces` is a known name rather than any other word, and
+        more like one than each piece is."""
         likeness = _likeness(whole.text, lexicon)
         if likeness < NEAR or any(_likeness(one.text, lexicon) >= likeness for one in pieces):
             return False
-        name = self.name_of(log_probs, whole, lexicon)
-        return name.known
+        return self.name_of(log_probs, whole, lexicon).known
 
     def _span(self, lattice: Lattice, slot: Slot, lexicon: Lexicon | None) -> Span:
         log_probs = lattice.log_probs

@@ -33,7 +33,6 @@ _PHONE = re.compile(r"tel|port|fax|mobile")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _FRACTION = re.compile(r"1?[1/lI|]{1,2}([24])")
 _RATE = re.compile(r"(\d{2,3})[1lI|]min\b")
-_SUPPLY = frozenset({"qsp", "pdt", "pendant", "pour", "durant", "encore"})
 
 
 def figures(line: TextLine) -> Iterator[tuple[int, str]]:
@@ -142,7 +141,7 @@ def _count(core: str, before: str, after: str) -> str | None:
     if glued is not None and fold(glued[1]) in folded("counted"):
         return f"1 {glued[1]}"
     if core in ("/", "I", "l", "|", "!", "]", "[", "}", "{"):
-        spans = after in folded("spans") and last in _SUPPLY
+        spans = after in folded("spans") and last in folded("lasting")
         return "1" if spans or (counted and not _ends_a_value(last)) else None
     part = _FRACTION.fullmatch(core)
     if counted and part is not None and core not in ("12", "14", "1/2", "1/4"):

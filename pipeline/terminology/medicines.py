@@ -172,7 +172,8 @@ class Terminology:
 
     def alike(self, folded: str) -> tuple[Near, ...]:
         """Entries that an engine's usual confusions of characters turn into `folded`."""
-        names = self._lookalikes.get(lookalike(folded), ())
+        keys = dict.fromkeys([lookalike(folded), lookalike(folded.replace("nn", "m"))])
+        names = [name for key in keys for name in self._lookalikes.get(key, ())]
         return tuple(
             Near(entry, name, OSA.normalized_similarity(squash(folded), squash(name)))
             for name in names

@@ -90,6 +90,15 @@ def test_line_is_read_as_the_table_says(line: str, reading: str) -> None:
         ("1 cp le soir av coucher", "1 cp le soir au coucher"),
         ("1 cp 5i/7", "1 cp 5j/7"),
         ("2 cp x 3/j sansdépasser 6 cp/j", "2 cp x 3/j sans dépasser 6 cp/j"),
+        ("S cp par jour S jours", "5 cp par jour 5 jours"),
+        ("Smg matin et soir1 semaine", "5mg matin et soir 1 semaine"),
+        ("1 inj s/e par jour", "1 inj s/c par jour"),
+        ("2boiffées à 8b et 20b", "2 bouffées à 8h et 20h"),
+        ("20 mg/m1 1 gtte le soir", "20 mg/ml 1 gtte le soir"),
+        ("1 dosett 3 fois par jour", "1 dosette 3 fois par jour"),
+        ("1/2 à l cp si doul0ureux", "1/2 à 1 cp si douloureux"),
+        ("1 cp couche r pdf 5 j", "1 cp coucher pdt 5 j"),
+        ("1 cp tutes les 6 h", "1 cp toutes les 6 h"),
     ],
 )
 def test_misread_line_means_the_same(misread: str, meant: str) -> None:

@@ -346,6 +346,8 @@ class Cursor:
 def _spelled(stems: str, as_read: str) -> str:
     """Misread words as French spells them; the last keeps its plural."""
     text = " ".join(vocabulary().spelling.get(word, word) for word in stems.split(" "))
+    if not text[-1:].isalpha():
+        return text
     return text + "s" if as_read[-1:] in ("s", "5") and not text.endswith("s") else text
 
 
@@ -407,7 +409,8 @@ def number(c: Cursor) -> Decimal | None:
         if divided is not None:
             return divided
         # "0,25 1/2 cp" is a strength and a dose, not a mixed number
-        return value + _and_a_fraction(c) if value == int(value) else value
+        mixed = value == int(value) and (value < _MIXED or c.sees("et"))
+        return value + _and_a_fraction(c) if mixed else value
     value = _in_letters(c)
     if value is not None:
         return value + _and_a_fraction(c)
@@ -439,6 +442,9 @@ def number(c: Cursor) -> Decimal | None:
 
 
 _LEADS_TIME: Final = frozenset(["supply", "duration", "every"])
+_MIXED: Final = 5
+"""From here on a fraction behind a number is a dose of its own: "10 1/2 cp" is 10 mg, half a
+tablet."""
 
 
 def _slash_fraction(c: Cursor, numerator: Decimal) -> Decimal | None:
@@ -918,9 +924,10 @@ def ages(c: Cursor) -> Element | None:
         if not c.has("number"):
             c.place = here
             break
-    if len(said) < 2 or unit not in _AGES or not c.has("period", -1):
+    apart = c.any_of(frozenset(["interval", "interval_after"]))
+    if not said or unit not in _AGES or not c.has("period", -1) or apart:
         return None
-    text = f"à {', '.join(said[:-1])} et {said[-1]}"
+    text = f"à {', '.join(said[:-1])} et {said[-1]}" if said[1:] else f"à {said[0]}"
     return Event(text, **c.since(start))
 
 
@@ -1076,6 +1083,8 @@ def weekdays(c: Cursor) -> Element | None:
     c.take("every")
     c.word("le", "les", "du", "chaque")
     week: list[Weekday] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    if c.has("month") and c.written(c.place + 1)[-1:] == "s":
+        return None  # "mars"
     day: Weekday | None = c.take("weekday")
     if day is None:
         return None
@@ -1098,6 +1107,21 @@ def weekdays(c: Cursor) -> Element | None:
         days = [one for one in week if one not in days]
     unique = tuple(one for one in week if one in days)
     return Days(unique, **c.since(start))
+
+
+def months(c: Cursor) -> Element | None:
+    """`en novembre et en mars`: when in the year."""
+    start = c.place
+    c.word("en", "debut", "fin", "de")
+    if c.take("month") is None:
+        return None
+    while True:
+        here = c.place
+        while c.word(",", "et", "puis", "a", "en", "/", "-") or c.take("then"):
+            pass
+        if c.take("month") is None:
+            c.place = here
+            return Event(c.written(start), **c.since(start))
 
 
 def scheme(c: Cursor) -> Element | None:
@@ -1757,6 +1781,21 @@ def redose(c: Cursor) -> Element | None:
     return Instruction(c.written(start), **c.since(start))
 
 
+def adjusting(c: Cursor) -> Element | None:
+    """`diminuer si diarrhée`, `augmenter à 2/j si besoin`: when the dose changes."""
+    start = c.place
+    if c.take("adjusting") is None:
+        return None
+    called_for = False
+    while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.has("then"):
+        called_for = called_for or c.any_of(_CALLS_FOR)
+        c.place += 1
+    return Instruction(c.written(start), **c.since(start)) if called_for else None
+
+
+_CALLS_FOR: Final = frozenset(["as_needed", "as_needed_for"])
+
+
 def handling(c: Cursor) -> Element | None:
     """`à retirer le soir`, `laisser poser 5 min`: what is done with it, up to the next comma."""
     start = c.place
@@ -1874,12 +1913,14 @@ def event(c: Cursor) -> Element | None:
 
 
 def within(c: Cursor) -> Element | None:
-    """`dans les 24 h après l'accouchement`, `dans 3 mois`: when, which is no duration."""
+    """`dans les 24 h après l'accouchement`, `après 1 semaine`: when, which is no duration."""
     start = c.place
-    if not c.word("dan"):
+    later = c.word("apre", "au bout de")
+    if not (later or c.word("dan")):
         return None
     c.word("les", "le", "la")
-    if time(c) is None:
+    length = time(c)
+    if length is None or (later and length.unit in ("h", "min")):
         return None
     while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.any_of(_STOPS):
         c.place += 1
@@ -1911,6 +1952,27 @@ def _phrase(kind: str, make: Callable[..., Element]) -> Rule:
 
 def _site(name: str, **place: Any) -> Element:
     return Site(name, vocabulary().site_routes.get(name), **place)
+
+
+def place(c: Cursor) -> Element | None:
+    """`sur les plaques rouges du visage`, `sur tout le corps`: where it is put, in free words."""
+    start = c.place
+    if not c.word("sur"):
+        return None
+    c.word("tout", "toute", "toutes", "tou", "chaque")
+    if not (c.word("le", "la", "les", "l") or c.sees("tou", "toute", "chaque", ahead=-1)):
+        return None
+    here = c.place
+    if c.any_of(_NO_PLACE) or not _free_text(c):
+        return None
+    members = c.lexemes[here : c.place]
+    known = [m.readings["site"] for m in members if "site" in m.readings]
+    name = known[0] if known and len(members) == 1 else c.written(here)
+    route = next((vocabulary().site_routes.get(one) for one in known), None)
+    return Site(name, route, **c.since(start))
+
+
+_NO_PLACE: Final = frozenset(["period", "meal", "number", "fraction", "measure", "number_word"])
 
 
 def form(c: Cursor) -> Element | None:
@@ -1949,6 +2011,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (_phrase("instruction", Instruction), "instruction"),
         (titration, "titration"),
         (pause, f"then pause =avec =, {_NUMBER}"),
+        (adjusting, "adjusting"),
         (then, "then"),
         (_flag("alternatively", Alternating), "alternatively"),
         (
@@ -1965,7 +2028,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (scheme, _NUMBER),
         (interval, f"interval =a =avec =tou =les {_NUMBER}"),
         (maximum, "maximum number"),
-        (within, "=dan"),
+        (within, "=dan =apre =au"),
         (worn, "=de =entre"),
         (gestation, f"=a =vers =de =des =entre {_NUMBER}"),
         (ages, "=a"),
@@ -1982,6 +2045,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (rate, f"frequency_adverb times period_adverb =en =/ =par =dan =le =la {_NUMBER}"),
         (every, "every"),
         (hours, "number"),
+        (months, "month =en =debut =fin =de"),
         (weekdays, "except every weekday =le =les =du"),
         (moments, f"moment moments {_NUMBER}"),
         (amount, _NUMBER),
@@ -1989,6 +2053,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (event, "event"),
         (_flag("equivalence", Equivalence), "equivalence"),
         (_phrase("route", Route), "route"),
+        (place, "=sur"),
         (_phrase("site", _site), "site"),
         (form, "form unit"),
         (_phrase("action", Action), "action"),

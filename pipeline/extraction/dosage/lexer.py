@@ -51,10 +51,10 @@ class _Piece(NamedTuple):
 _TOKEN: Final = re.compile(
     r"""
     (?P<thousands>(?<![\d.,/])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d]))
-  | (?P<rounded>(?<![^\W_])[\dil|][\do]{0,2}\s?[\do]{3}(?=\s?[uv]i\b))
+  | (?P<rounded>(?<![^\W_])[\dil|][\do]{0,2}\s?[\do]{3}(?=\s?(?:[uv]i|u)\b))
   | (?P<decimal>(?<![\d.,])\d+[.,]\d+(?!\d*[os](?:[\s%]|$)))
-  | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,](?:[\do]?s(?=[\s%])|[\doli|]{1,3})
-      |[oli|]{1,2}[.,]\d[\doli|]?)(?=\s|[a-zµ%]|$))
+  | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,](?:[\do]?s(?=[\s%/])|[\doli|]{1,3})
+      |[oli|]{1,2}[.,]\d[\doli|]?)(?=\s|[a-zµ%/]|$))
   | (?P<dotted>(?<![^\W_])(?:[^\W\d_]\.){2,}[^\W\d_]?(?![^\W_]))
   | (?P<word>(?:[^\W_]|[½¼¾⅓⅔|¥])(?:(?!(?<![\dj])\d+[.,]\d)(?:[^\W_]|[½¼¾⅓⅔|¥]))*(?:\(s\))?)
   | (?P<arrow>[-=]+>|→|⇒)
@@ -71,7 +71,10 @@ _ALIKE_IN_LONG_WORDS: Final = str.maketrans("ef", "ct")
 _BEFORE_HOURS: Final = ("/", "les", "par", "a", "le", "et", "de", "intervalle", "apre", ",")
 _BEFORE_EVENING: Final = ("le", "et", "matin", "midi", "chaque")
 _SHORT: Final = frozenset(
-    ["soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin", "jeun", "heure"]
+    [
+        *("soir", "midi", "jour", "moi", "foi", "repa", "pui", "prise", "matin", "jeun", "heure"),
+        *("toute", "deux"),
+    ]
 )
 """Words so common that a four-letter word is taken for a misreading of them."""
 _HALVES: Final = {"½": "0.5", "¼": "0.25", "¾": "0.75", "⅓": "0.333", "⅔": "0.667"}
@@ -109,10 +112,15 @@ _WARMTH: Final = re.compile(r"\s+t\s?°")
 _ENDING_IN_A: Final = frozenset(["déjà", "voilà", "delà", "cela"])
 _NOT_FRENCH: Final = re.compile(r"[áãåíìóòõúñýø]")
 _FIVE: Final = re.compile(
-    r"(?:^\s*|\b(?:pdt|pendant|durant|qsp|pour|x|les|j|renouvelable|renouveler|ar)\s+|[:,]\s*)"
-    r"S(?=\s?(?:j|jours?|mois|sem|h|mg|g|ml|cps?|comp|g[eé]l|gtt?e?s?|gouttes|appl|fois|bouff|UI))"
+    r"(?<![MmSs,/+-])(?<![MmSs,/+-]\s)\bS(?=\s?(?:j|jours?|mois|sem|semaines?|h|m[gq]|g|ml|µg|UI"
+    r"|cps?|comp|g[eé]l|g[fto]{1,2}e?s?|gou[tf]+es|appl|fois|bouff)\b)"
+    r"|(?<![^\W_])S(?=\s?%)|[:,]\s*S(?=\s?(?:m[gq]|ml|µg|cps?|g[eé]l|gou[tf]+es)\b)"
 )
+"""A five that was read as a capital S; not the evening of « M, M, S »."""
+_FIVE_MEASURED: Final = re.compile(r"(?<![^\W_])S(?=(?:m[gq]|µg|ml)(?![^\W_]))")
+_NOUGHT_INSIDE: Final = re.compile(r"(?<=[a-z])0(?=[a-z])")
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
+_DOSE_AND_DAYS: Final = re.compile(r"(?:cp|g[eé]l|sach|amp|caps|supp?o?)5\s(?=(?:j|jours?|sem)\b)")
 _ROMAN: Final = re.compile(r"(?=[xvil])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _ROMAN_DROPS: Final = re.compile(r"([xvil]+)(?:gouttes?|gtt?e?s?)")
 _ROMAN_VALUES: Final = {"i": 1, "v": 5, "x": 10, "l": 50}
@@ -164,13 +172,19 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece("g", end - 1, end, repaired=True))
         elif raw == "cl" and lowered[end : end + 1] in ("'", "’"):
             found.append(_Piece("d", start, end, repaired=True))
-        elif raw in ("m1", "mi") and found and found[-1].number is not None:
+        elif raw in ("m1", "mi", "m|") and found and (found[-1].number or found[-1].text == "/"):
             found.append(_Piece("ml", start, end, repaired=True))
         elif text[start] == "S" and _WEEK.match(lowered, start):
             found.append(_Piece("s", start, start + 1))
             found.append(_Piece(raw[1:], start + 1, end, Decimal(raw[1:])))
         elif raw == "s" and any(five.end() == end for five in _FIVE.finditer(text, 0)):
             found.append(_Piece("5", start, end, Decimal(5), repaired=True))
+        elif _FIVE_MEASURED.match(text, start):
+            found.append(_Piece("5", start, start + 1, Decimal(5), repaired=True))
+            found += _word(simple(raw[1:]), start + 1, end)
+        elif kind == "word" and _DOSE_AND_DAYS.match(lowered, start):
+            found += _word(simple(raw[:-1]), start, end - 1)  # "1 cp5 j"
+            found.append(_Piece("5", end - 1, end, Decimal(5)))
         elif raw == "5i" and _complains(lowered, end):
             found.append(_Piece("si", start, end, repaired=True))
         elif kind == "word" and raw[-1] == "à" and len(raw) > 2 and raw not in _ENDING_IN_A:
@@ -202,8 +216,9 @@ def _cut(first: re.Match[str], second: re.Match[str]) -> str | None:
     words = vocabulary()
     start, end = simple(first.group()), simple(second.group())
     whole = start + end
+    tail = len(end) == 1 and start not in words.common and words.known(whole) in words.common
     if len(whole) < 4 or (
-        words.known(start) and words.known(end) and min(len(start), len(end)) < 4
+        words.known(start) and words.known(end) and min(len(start), len(end)) < 4 and not tail
     ):
         return None
     return words.known(whole) or (whole if whole in words.complaints else None)
@@ -273,16 +288,20 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             result[place] = piece._replace(text="j", repaired=True)
         elif piece.text == "q" and numbered:
             result[place] = piece._replace(text="g", repaired=True)
+        elif piece.text in ("e", "o") and before is not None and before.text == "/":
+            if place > 1 and found[place - 2].text == "s":
+                result[place] = piece._replace(text="c", repaired=True)  # "s/c"
         elif piece.text == "couche" and before is not None and before.text == "au":
             result[place] = piece._replace(text="coucher", repaired=True)
         elif piece.text == "foi" and piece.repaired and after is not None and after.text == "les":
             result[place] = piece._replace(text="tou")  # "tois les 6 mois"
-        elif piece.text == "b" and numbered and place > 1:
-            if found[place - 2].text in _BEFORE_HOURS:
+        elif piece.text == "b" and before is not None and before.number is not None:
+            glued = before.end == piece.start and before.number <= 72
+            if glued or (place > 1 and found[place - 2].text in _BEFORE_HOURS):
                 result[place] = piece._replace(text="h", repaired=True)
         elif piece.text == "sl" and after is not None and after.text.isalpha():
             meaning = vocabulary().phrases.get((after.text,), {})
-            if "complaint" in meaning or not meaning:
+            if "complaint" in meaning or not meaning or after.text == "pas":
                 result[place] = piece._replace(text="si", repaired=True)
         elif (
             piece.text == "soit"
@@ -402,6 +421,13 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         figure = word[-1].translate(_DIGITS)
         return ((word[:-1], None, False), (figure, Decimal(figure), figure != word[-1]))
     digits = sum(c.isdigit() for c in word)
+    if digits == 1 and _NOUGHT_INSIDE.search(word):
+        return tuple((text, n, True) for text, n, _ in _split(_NOUGHT_INSIDE.sub("o", word)))
+    figured = _FIGURE_BEHIND.fullmatch(word)
+    if figured is not None:
+        head, figure = figured[1] or figured[3], figured[2] or figured[4]
+        if head == "lp" or words.known(head) in words.common:
+            return ((words.known(head) or head, None, False), (figure, Decimal(figure), False))
     if digits and len(word) - digits >= 3:
         spelled = _looks_like(word)
         if spelled is not None:
@@ -415,7 +441,10 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     parts = _segment(word)
     if parts is not None:
         # "semain" has lost a letter and is not "se" and "main"
-        odd = any(fixed or text not in _usual() for text, _, fixed in parts)
+        odd = any(
+            fixed or text not in _usual() or (len(text) < 3 and text not in _GLUABLE_FILLERS)
+            for text, _, fixed in parts
+        )
         worded = all(number is None for _, number, _ in parts)
         lost = _spelled(word) if odd and worded and len(word) > 4 else None
         return ((lost, None, True),) if lost and abs(len(lost) - len(word)) < 2 else parts
@@ -423,6 +452,9 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         spelled = _spelled(word)
         if spelled is not None:
             return ((spelled, None, True),)
+    counted = _FIGURE_BEFORE.fullmatch(word)
+    if counted is not None and (meant := _spelled(counted[2])) in words.common:
+        return ((counted[1], Decimal(counted[1]), False), (str(meant), None, True))
     if any(c.isdigit() for c in word):
         # digits beside letters of no meaning: the name of a drug (`b12`), or ink gone wrong
         return tuple(
@@ -433,6 +465,12 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     if spelled is not None:
         return ((spelled, None, True),)
     return _two_words(word) or ((word, None, False),)
+
+
+_FIGURE_BEHIND: Final = re.compile(r"([a-z]{3,}|cp)([1-46-9]|[1-9]\d)|(lp)(\d{1,3})")
+"""A word and the figure glued to it: `soir1 semaine`, `cp3 fois`, `LP5 mg`; a 5 may be an s."""
+_FIGURE_BEFORE: Final = re.compile(r"(\d{1,3})([a-z]{5,})")
+"""A figure and the word glued to it, which may be misread: `2boiffées`."""
 
 
 def _two_words(word: str) -> tuple[tuple[str, Decimal | None, bool], ...] | None:
@@ -620,7 +658,9 @@ def _spelled(word: str) -> str | None:
     word = stem(word)
     if len(word) < 4 or word in words.ordinary:
         return None
-    single = _singly().get(_DOUBLED.sub(r"\1", word))
+    single = _singly().get(_DOUBLED.sub(r"\1", word)) or _singly().get(
+        stem(_DOUBLED.sub(r"\1", word))
+    )
     if single is not None:
         return single
     allowed = 1 if len(word) < 10 else 2
@@ -660,9 +700,12 @@ def _nearly_looks_like(word: str) -> str | None:
         [one for one in known if abs(len(one) - len(clear)) < 2 and len(one) > 4],
         scorer=OSA.distance,
         score_cutoff=1,
-        limit=2,
+        limit=6,
     )
-    return known[near[0][0]] if len(near) == 1 else None
+    meant = {known[alike]: OSA.distance(word, known[alike]) for alike, _, _ in near}
+    ranked = sorted(meant, key=lambda one: meant[one])
+    alone = len(ranked) == 1 or (len(ranked) > 1 and meant[ranked[0]] < meant[ranked[1]])
+    return ranked[0] if alone else None
 
 
 # --- phrases ----------------------------------------------------------------------------------
@@ -709,7 +752,8 @@ def _longest(found: Sequence[_Piece], position: int) -> tuple[int, Readings]:
     for offset, piece in enumerate(found[position:]):
         if len(key) > words.longest:
             break
-        if piece.text in "-." and key and piece.text not in words.starts:
+        listed = piece.text == "," and key and len(key[-1]) == 1 and key[-1].isalpha()  # "m, m, s"
+        if (listed or piece.text in "-.") and key and piece.text not in words.starts:
             follower = found[position + offset + 1 : position + offset + 2]
             tight = follower and follower[0].start - found[position + offset - 1].end <= 2
             if not tight:
@@ -717,6 +761,10 @@ def _longest(found: Sequence[_Piece], position: int) -> tuple[int, Readings]:
             continue
         key.append(piece.text)
         readings = words.phrases.get(tuple(key))
+        if key == ["a", "l"] and _counted(
+            found[position + offset + 1] if position + offset + 1 < len(found) else None
+        ):
+            break  # "1/2 à l cp": a one
         if readings is not None:
             best = (offset + 1, readings)
     return best

@@ -178,6 +178,11 @@ _MOST: Final = 24
 """Doses a day beyond which a maximum is more likely misread ("4g" as 49)."""
 _CUT_OFF: Final = re.compile(r"(?i)\b(?:pdt|pendant|qsp|durant|x)\s*[:.]?\s*$")
 _MEAL_MOMENTS: Final = {"M": "MORN", "D": "NOON", "V": "EVE"}
+_EARS: Final = {
+    "œil droit": "oreille droite",
+    "œil gauche": "oreille gauche",
+    "les deux yeux": "les deux oreilles",
+}
 
 
 def read_dosage(
@@ -350,6 +355,8 @@ class _Reader:
                 self.step.route = element.name
             case Site():
                 self.step.site = element.name
+                if "auriculaire" in (self.step.route, self.form_route):
+                    self.step.site = _EARS.get(element.name, element.name)  # "OD" of an ear drop
                 self.step.route = self.step.route or element.route
         if isinstance(element, Strong | Amount) and self.strength_is(element):
             return
@@ -427,6 +434,8 @@ class _Reader:
         if step.dose is not None and not self.closed:
             if self.same_as_strength(amount):
                 return
+            if amount.unit == step.dose.unit and self.hands_out(amount, rest):
+                return
             if step.dose.kind == "number" and amount.kind == "number":
                 self.unexplained.append(self.text[amount.start : amount.end])
                 return
@@ -441,10 +450,7 @@ class _Reader:
                 # a number left alone behind a complete dosage, often a count of boxes cut off
                 self.unexplained.append(self.text[amount.start : amount.end])
                 return
-            if amount.kind == "count" and amount.low >= 5 and not self.continues(rest):
-                # "1 gélule matin et soir, 56 gélules": what the pharmacist hands out
-                handed = Quantity(value=_plain(amount.low), unit=amount.unit)
-                self.keep("dispense_quantity", handed, amount)
+            if self.hands_out(amount, rest):
                 return
             if step.dose is None and self.provisional is not None and not self.distinct(amount):
                 # "500 mg matin et soir 1 cp": the dose comes after its moments
@@ -452,6 +458,14 @@ class _Reader:
             else:
                 step = self.branch()
         step.dose = amount
+
+    def hands_out(self, amount: Amount, rest: Sequence[Element]) -> bool:
+        """Takes "1 gélule matin et soir, 56 gélules" for what the pharmacist hands out."""
+        if amount.kind != "count" or amount.low < 5 or self.continues(rest):
+            return False
+        handed = Quantity(value=_plain(amount.low), unit=amount.unit)
+        self.keep("dispense_quantity", handed, amount)
+        return True
 
     def distinct(self, amount: Amount) -> bool:
         """Whether an amount speaks of another intake than the strength before it."""
@@ -764,6 +778,8 @@ class _Reader:
         self.implicit_one()
         self.count_forms()
         steps = self.grouped([step for step in self.steps if self.says(step)])
+        # "2 cp matin, 1 cp midi, 0 soir": nothing is taken in the evening
+        steps = [step for step in steps if not _is_nothing(step)] or steps
         self.share(steps)
         dosages = tuple(self.dosage(step, sequence) for sequence, step in enumerate(steps, start=1))
         whole: Found[tuple[Dosage, ...]] | None = None
@@ -1091,6 +1107,12 @@ def _with_meals(codes: list[str]) -> list[str]:
         if len(code) > 1 and code[:-1] in ("AC", "PC", "C")
     }
     return [code for code in codes if code not in at_meals]
+
+
+def _is_nothing(step: _Step) -> bool:
+    """Whether a step says that at its moments nothing is taken."""
+    none = step.dose is not None and not step.dose.low and step.dose.high is None
+    return none and not step.condition and bool(step.whens or step.times)
 
 
 def _same_dose(one: Amount | None, other: Amount | None) -> bool:

@@ -188,6 +188,8 @@ _LISTS: Final = (
     "supply",
     "renewal",
     "redose",
+    "adjusting",
+    "month",
     "handling",
     "fractioned_dispensing",
     "substitution",

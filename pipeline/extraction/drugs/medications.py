@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Final, TypeVar
 
+from rapidfuzz.distance import OSA
+
 from pipeline.config import Settings
 from pipeline.extraction.dosage import Found, Prescribed, read_dosage
 from pipeline.extraction.dosage.codes import form_code, route_code
@@ -78,7 +80,9 @@ _PRESCRIBING: Final = frozenset(["prescription", "treatment"])
 _CONCLUDING: Final = frozenset(["conclusion", "plan"])
 _TREATMENT: Final = re.compile(r"\W*(?:traitements?|ttt|tt|trt)\b(?P<plain>\s*(?:[:.-]|$))?")
 _NOT_TAKEN: Final = frozenset(["allergies", "family", "tests", "orders", "lifestyle"])
-_QUOTED: Final = re.compile(r"(?:par|malgre|avec|sous|apres)\s+(?:\w{1,3}\s+|l'|de\s+la\s+)?$")
+_QUOTED: Final = re.compile(
+    r"(?:par|mal[gq9]r[ec]|avec|sous|apres)\s+(?:\w{1,3}\s+|l'|de\s+la\s+)?$"
+)
 _DIGIT: Final = re.compile(r"\d")
 
 
@@ -184,6 +188,8 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         for mention in exact_mentions(line, terminology, lookalikes=prescribing)
     ]
     mentions = _brand_in_brackets(line, [m for m in mentions if not _is_everyday(line, m)])
+    if prescribing:
+        mentions = _acid(line, mentions, terminology)
     items: list[_Item] = []
     begin = 0
     kept: list[Mention] = []
@@ -227,14 +233,27 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
     return items
 
 
-_NUMBERED: Final = re.compile(r"(?P<name>.*[^\W\d_])\s+\d+")
+def _is_sum(number: str, entry: Entry | None) -> bool:
+    """Whether a number is what the substances of a medicine weigh together: « Modopar 125 » holds
+    100 mg and 25 mg."""
+    if entry is None or len(entry.strengths) != 1 or len(entry.strengths[0]) < 2:
+        return False
+    return sum(amount for amount, _ in entry.strengths[0]) == Decimal(number.replace(",", "."))
+
+
+_NUMBERED: Final = re.compile(r"(?P<name>.*[^\W\d_])\s+(?P<number>\d+(?:[.,]\d+)?)")
 _UNIT: Final = re.compile(r"\s?(?:mg|g|µg|microg\w*|mcg|ui|%)(?![a-z0-9])")
 
 
 def _without_strength(line: TextLine, mention: Mention, terminology: Terminology) -> Mention:
     """« MACROGOL 4000 mg »: a number that has its unit is a strength, though names have it too."""
     match = _NUMBERED.fullmatch(mention.text)
-    if match is None or _UNIT.match(line.folded, mention.end) is None:
+    if match is None:
+        return mention
+    if _is_sum(match["number"], mention.entry):
+        end = mention.start + match.end("name")
+        return replace(mention, end=end, text=match["name"], name=match["name"].upper())
+    if _UNIT.match(line.folded, mention.end) is None:
         return mention
     shorter = line.piece(0, mention.start + match.end("name"))
     found = () if shorter is None else tuple(exact_mentions(shorter, terminology))
@@ -244,6 +263,46 @@ def _without_strength(line: TextLine, mention: Mention, terminology: Terminology
 _NAME: Final = r"((?:acide |Acide |ACIDE )?[^\W\d_][\w'-]{4,}(?:\s(?:lp|LP))?)\s+"
 _NAME_AND_STRENGTH: Final = re.compile(_NAME + r"(?=\d[\d ,.]*\s?(?:mg|g|µg|microg|mcg|ui|UI)\b)")
 _NAME_AND_FIGURE: Final = re.compile(_NAME + r"(?=\d{1,4}\b|\d[\d,.]*\s?[a-zµ])")
+_ACTION_AND_NAME: Final = re.compile(
+    r"(?i:\b(?:arr[eê]t(?:er)?|stop(?:per)?|suspendre|remplacer|poursui(?:vre|te)|continuer"
+    r"|reprendre)\s+(?:(?:de|du|le|la)\s+|[dl]['’])?)([^\W\d_]{6,})"
+)
+"""What is stopped or goes on may stand there without its strength."""
+_LIKE: Final = 0.85
+"""Similarity from which a name is taken for a listed one that no strength confirms."""
+
+
+def _nearest(
+    line: TextLine,
+    row: Sequence[Word],
+    behind: Sequence[Word],
+    terminology: Terminology,
+    strengths: Strengths,
+) -> Mention | None:
+    """The medicine that the words `row` nearly spell, with the number `behind` them where a name
+    ends with it (`PREVENAR 13`)."""
+    if behind and re.fullmatch(r"\d{2,4}", behind[0].text):
+        numbered = near_mention(line, [*row, behind[0]], terminology)
+        if numbered is not None and numbered.listed.endswith(" " + behind[0].text):
+            return numbered
+    return near_mention(line, row, terminology, strengths=strengths)
+
+
+def _acid(line: TextLine, mentions: list[Mention], terminology: Terminology) -> list[Mention]:
+    """`Aeide folique`: the acid whose first word was misread."""
+    before = words(line, 0, mentions[0].start) if mentions else []
+    if not before or before[-1].text == "acide":
+        return mentions
+    name = f"acide {fold_name(mentions[0].text)}"
+    entries = terminology.at(name)
+    if not entries or OSA.distance(before[-1].text, "acide") > 2:
+        return mentions
+    start = before[-1].start
+    whole = replace(
+        mentions[0], start=start, text=line.text[start : mentions[0].end],
+        match=Match.NORMALISED, similarity=0.9, entries=entries, listed=name,
+    )  # fmt: skip
+    return [whole, *mentions[1:]]
 
 
 def _misspelled(
@@ -251,10 +310,10 @@ def _misspelled(
 ) -> list[_Item]:
     """Adds misspelled names that stand in front of a strength which their medicine has."""
     found: list[_Item] = []
-    pattern = _NAME_AND_FIGURE if prescribing else _NAME_AND_STRENGTH
-    for match in pattern.finditer(line.text):
+    patterns = (_NAME_AND_FIGURE, _ACTION_AND_NAME) if prescribing else (_NAME_AND_STRENGTH,)
+    for match in itertools.chain.from_iterable(one.finditer(line.text) for one in patterns):
         start, end = match.span(1)
-        if any(i.mention.start < end and start < i.mention.end for i in items):
+        if any(i.mention.start < end and start < i.mention.end for i in [*items, *found]):
             continue
         row = words(line, start, end)
         if not row or row[0].text in words_of("ordinary") | words_of("no_name", "words"):
@@ -268,26 +327,32 @@ def _misspelled(
         item.passages = [(line, end, len(line.text) if stop is None else stop)]
         item.said = _read(item)
         asked = _base_strengths(item.said)
-        near = near_mention(line, row, terminology, strengths=asked)
+        near = _nearest(line, row, words(line, end), terminology, asked)
         entry = None if near is None else near.entry
         if near is None or entry is None or near.similarity < 0.8:
             continue
+        acted = match.re is _ACTION_AND_NAME and near.similarity >= _LIKE
         insulin = any(code.startswith("A10A") for code in entry.atc)
         if insulin and prescribing:  # its units are a dose, no strength
             item.mention = near
             item.said = _read(item)
-        elif not asked or (
-            entry.has_strength(asked) is False and not _is_multiple(item.said, entry)
+        elif not (acted or near.end > end) and (
+            not asked or (entry.has_strength(asked) is False and not _is_multiple(item.said, entry))
         ):
             continue
         item.mention = near
+        if near.end > end:
+            item.passages = [(line, near.end, item.passages[0][2])]
+            item.said = _read(item)
         item.line_like = _starts_line(line, near)
-        earlier = max((i.mention.end for i in items if i.mention.end <= start), default=0)
-        item.before = _before(line, earlier, start)
         found.append(item)
     if not found:
         return items
     everything = sorted([*items, *found], key=lambda item: item.mention.start)
+    for place, item in enumerate(everything):
+        if item in found:
+            earlier = everything[place - 1].mention.end if place else 0
+            item.before = _before(line, earlier, item.mention.start)
     for item, following in itertools.pairwise(everything):
         first, start, end = item.passages[0]
         if end > following.mention.start:
@@ -324,7 +389,7 @@ def _is_reason(line: TextLine, start: int, end: int) -> bool:
     """Whether a medicine is only named in a complaint ("non calmée par le paracétamol")."""
     text = line.folded[start:end]
     return bool(_QUOTED.search(text)) and bool(
-        re.search(r"\b(?:si|en cas|calm\w*|soulag\w*|malgre|insuffisan\w*)\b", text)
+        re.search(r"\b(?:si|en cas|calm\w*|soulag\w*|mal[gq9]r[ec]|insuffisan\w*)\b", text)
     )
 
 
@@ -377,7 +442,8 @@ def _is_everyday(line: TextLine, mention: Mention) -> bool:
 def _is_medicine(item: _Item, prescribing: bool) -> bool:
     """Whether a listed name is a medicine here, and not a word, a value or a place."""
     mention, line = item.mention, item.line
-    folded = re.sub(r"[^a-z0-9]+", " ", line.folded[mention.start : mention.end]).strip()
+    folded = mention.listed or line.folded[mention.start : mention.end]
+    folded = re.sub(r"[^a-z0-9]+", " ", folded).strip()
     dosed = bool(item.said.strength or any(d.dose or d.timing for d in item.said.dosages))
     if line.kind is ZoneKind.STAMP and not dosed:
         return False  # nobody prescribes by a stamp; its words are badly read
@@ -420,8 +486,10 @@ def _unlisted(
     while skipped < len(row) and misread.get(row[skipped].text, row[skipped].text) in lead:
         skipped += 1
     row = row[skipped:]
-    if not row or row[0].text.isdecimal() or len(row[0].text) < 3:
+    if not row or row[0].text.isdecimal():
         return None
+    if len(row[0].text) < 3 and (len(row) < 2 or near_mention(line, row[:2], terminology) is None):
+        return None  # unless a name was cut in two: « Sk énan »
     if row[0].text in words_of("no_name", "words") or row[0].text in words_of("ordinary"):
         return None
     # A word of dosage in small letters goes on with the row above: « jours puis 2 cp ».
@@ -452,10 +520,14 @@ def _unlisted(
     counted = any(d.dose is not None and _has_unit(d) for d in dosages)
     likely = (strong and (dosed or timed)) or (counted and timed)
     limited = any(d.max_dose is not None or d.as_needed for d in dosages)
-    if not (likely or strong or (prescribing and (counted or limited or (dosed and timed)))):
+    told = likely or strong or (prescribing and (counted or limited or (dosed and timed)))
+    formed = prescribing and (timed or item.said.form is not None)
+    if not (told or formed):
         return None
     asked = _base_strengths(item.said)
-    mention = near_mention(line, row[:size], terminology, strengths=asked)
+    mention = _nearest(line, row[:size], row[size:], terminology, asked)
+    if not told and (mention is None or mention.similarity < _LIKE):
+        return None
     if mention is not None:
         item.mention = mention
         item.passages = [(line, mention.end, stop)]
@@ -612,6 +684,7 @@ _MAY_CONTINUE: Final = re.compile(
     r"\d|/j|\bcp|matin|midi|soir|jour|coucher|fois|besoin|renouvel|substitu|\bns\b|\bnr\b|\bsi\b|\bun"
     r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|quotidien|hebdo|mensuel|voie|per os"
     r"|boite|qsp|\bx\b|repas|jeun|semaine|mois|application|comprime|gelule|sachet|heure|gramme"
+    r"|goutte|gtte|bouff|pulv|narine|dosette|ampoule|patch|suppo|ovule|inject|capsule|cuill|dose"
     r"|\bgel\b|creme|pommade|lotion|collyre|couche|lesion|\bsur l"
 )
 _OTHER_MATTER: Final = re.compile(
@@ -725,7 +798,9 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
     entry = item.mention.entry
     asked = _base_strengths(said)
     known = None if entry is None else entry.has_strength(asked)
-    if known is False and _is_multiple(said, entry):
+    weighed = [str(part.value) for part in said.strength.value.parts] if said.strength else []
+    whole = len(weighed) == 1 and _is_sum(weighed[0], entry)
+    if known is False and (whole or _is_multiple(said, entry)):
         known = None
     drug = _drug(item, terminology, known)
     struck = item.line.struck
@@ -773,6 +848,12 @@ def _figures(item: _Item, found: Found[T] | None) -> Span | None:
 def _shown(item: _Item) -> str:
     entry = item.mention.entry
     return item.mention.text if entry is None else entry.name
+
+
+def _listed(item: _Item) -> str:
+    """The name a misread one was taken for: `SCOPODERM`, by which `SCOPODERM TTS` is known too."""
+    shown, listed = _shown(item), item.mention.listed
+    return listed.upper() if listed and listed != fold_name(shown) else shown
 
 
 def _shared(item: _Item, name: str) -> Value[T] | None:
@@ -856,7 +937,7 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
         name = _with_variant(item, name)
     codings, products = _codings(item, terminology)
     # What was misread is not what is written: the evidence keeps it.
-    written = mention.text if mention.match in (Match.EXACT, Match.NONE) else _shown(item)
+    written = mention.text if mention.match in (Match.EXACT, Match.NONE) else _listed(item)
     drug = Drug(
         text=written,
         name=name,
@@ -891,7 +972,7 @@ def _canonical(mention: Mention, entry: Entry) -> str:
 def _with_variant(item: _Item, name: str) -> str:
     """`LP` behind a name belongs to it."""
     behind = item.line.text[item.mention.end : item.mention.end + 5]
-    if re.match(r"\s*L\.?P\b", behind, re.IGNORECASE) and not name.endswith(" LP"):
+    if re.match(r"\s*L\.?P(?:\b|(?=\d))", behind, re.IGNORECASE) and not name.endswith(" LP"):
         return f"{name} LP"
     words_written = item.mention.text.split()
     if words_written[-1].upper() in ("LP", "L.P") and not name.endswith(" LP"):

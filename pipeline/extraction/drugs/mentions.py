@@ -29,7 +29,7 @@ class Mention:
 
     `entries` are what the name may stand for, the likeliest first; `others` names it was nearly
     read as. `reading` is the probability that the engine gives the name, where it put it forward
-    itself.
+    itself. `listed` is the name it was taken for, folded, where that was not written.
     """
 
     start: int
@@ -42,6 +42,7 @@ class Mention:
     name: str = ""
     substances: tuple[str, ...] = ()
     reading: float | None = None
+    listed: str = ""
 
     @property
     def entry(self) -> Entry | None:
@@ -59,7 +60,8 @@ class Word:
 
 _WORD: Final = re.compile(
     r"[^\W\d_]{4,}(?=\d[\do]*(?:[.,]\d+)?\s?(?:m[gq9]|rng|g|µg|ug|ml|ui|mcg|microg|%)(?!\w)|\d{2,}\b|\d+[.,]\d"
-    r"|\d\s?[-–/]|\d\s?(?:cp|comp|gel|sach|bouff|amp|inj|gout|patch|supp|ov|pulv|dose|appl|caps))|[^\W_]+"
+    r"|\d\s?[-–/]|\d\s?(?:cp|comp|gel|sach|bouff|amp|inj|gout|gt|patch|supp|ov|pulv|dose|appl|caps"
+    r"|lav|seri|styl|unid|mes|pip|past))|[^\W_]+"
 )
 """A word; a name glued to its strength (`RAMIPRIL5 mg`) ends before the number."""
 _BAR: Final = re.compile(r"(?<=[a-z])\|(?=[a-z])")
@@ -187,7 +189,7 @@ def _misread(
         entries = _preferred(nearest.written, terminology.at(nearest.written))
         mention = Mention(
             members[0].start, members[-1].end, written, Match.NORMALISED,
-            round(nearest.similarity, 3), entries,
+            round(nearest.similarity, 3), entries, listed=nearest.written,
         )  # fmt: skip
         best = mention, size
     return best
@@ -215,19 +217,20 @@ def _cut_in_two(
         return None, 0
     text = line.text[first.start : second.end]
     return Mention(
-        first.start, second.end, text, Match.NORMALISED, 1.0, _preferred(key, entries)
+        first.start, second.end, text, Match.NORMALISED, 1.0, _preferred(key, entries), listed=key
     ), 2
 
 
 def _glued(line: TextLine, word: Word, terminology: Terminology) -> tuple[Mention | None, int]:
     """A name that the word behind it is glued to: `Xalatancollyre`."""
     size = len(word.text)
-    if size != word.end - word.start or size < 9 or not word.text.isalpha():
+    if size != word.end - word.start or size < 8 or not word.text.isalpha():
         return None, 0
     known = vocabulary()
-    for cut in range(size - 4, 4, -1):
+    for cut in range(size - 3, 4, -1):
         entries = terminology.at(word.text[:cut])
-        if entries and known.known(word.text[cut:]) is not None:
+        behind = known.known(word.text[cut:])
+        if entries and behind is not None and (size - cut > 3 or behind in ("gel", "pom", "gtt")):
             end = word.start + cut
             text = line.text[word.start : end]
             entries = _preferred(word.text[:cut], entries)
@@ -343,7 +346,7 @@ def near_mention(
             )
         mention = Mention(
             start, end, text, match, round(near.similarity, 3), (near.entry,), others,
-            reading=reading,
+            reading=reading, listed=near.written,
         )  # fmt: skip
         score = near.similarity + 0.02 * size
         if best is None or score > best[0]:

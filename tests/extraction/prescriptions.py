@@ -15,11 +15,12 @@ _ONE_OF: Final = (None, "comprimé", "gélule", "injection", "ampoule", "sachet"
 
 
 def prescription_lines() -> list[dict[str, Any]]:
-    """Each line as `pipeline.evaluation.posology` wants it; `free` names fields left to taste."""
+    """Each line as `pipeline.evaluation.posology` wants it, `⏎` for the end of a row; `free` names
+    fields left to taste."""
     rows = LINES.read_text("utf-8").splitlines()
     pairs = [row.split("\t") for row in rows if row and not row.startswith("#")]
     return [
-        {"id": f"{number:03}", "text": text, **_reading(reading)}
+        {"id": f"{number:03}", "text": text.replace("⏎", "\n"), **_reading(reading)}
         for number, (text, reading) in enumerate(pairs, 1)
     ]
 

@@ -99,6 +99,8 @@ def test_line_is_read_as_the_table_says(line: str, reading: str) -> None:
         ("1/2 à l cp si doul0ureux", "1/2 à 1 cp si douloureux"),
         ("1 cp couche r pdf 5 j", "1 cp coucher pdt 5 j"),
         ("1 cp tutes les 6 h", "1 cp toutes les 6 h"),
+        ("1 cp à 8b, J4-JS, 5i dl", "1 cp à 8h, J4-J5, si dl"),
+        ("1 cp av, repas", "1 cp av. repas"),
     ],
 )
 def test_misread_line_means_the_same(misread: str, meant: str) -> None:

@@ -564,6 +564,18 @@ def time(c: Cursor) -> Time | None:
     return Time(low * factor, None if high is None else high * factor, unit, **c.since(start))
 
 
+def span_in(text: str) -> Time | None:
+    """The first length of time in a text: that of `par paliers de 2 jours`."""
+    cursor = Cursor(text, lex(text))
+    while not cursor.done:
+        here = cursor.place
+        length = time(cursor)
+        if length is not None:
+            return length
+        cursor.place = here + 1
+    return None
+
+
 _CLOCK_JOINTS: Final = ("et", ",", "-", "/", "puis", ";", "+")
 
 
@@ -571,6 +583,10 @@ def _clock(c: Cursor) -> tuple[str, bool] | None:
     """One time of day and whether it can be nothing else (minutes are written)."""
     start = c.place
     hour = c.take("number")
+    if hour is None:
+        hour = _in_letters(c)
+        if not c.sees("heure"):
+            hour = None
     if hour is None or hour != int(hour) or hour > 24:
         c.place = start
         return None
@@ -597,7 +613,7 @@ def clock(c: Cursor) -> Element | None:
     first = _clock(c)
     if first is None:
         return None
-    times, sure = [first[0]], first[1] or said
+    times, sure = [first[0]], first[1] or said or _between_moments(c, start)
     while True:
         here = c.place
         joined = any([c.word(*_CLOCK_JOINTS), c.word("a", "vers")])
@@ -610,6 +626,16 @@ def clock(c: Cursor) -> Element | None:
     if not sure or c.has("interval_after") or c.has("later"):
         return None
     return Clock(tuple(times), **c.since(start))
+
+
+def _between_moments(c: Cursor, start: int) -> bool:
+    """Whether a time of day stands in a row of moments: `matin, 14 h et coucher`."""
+    after = c.sees(*_CLOCK_JOINTS) and c.has("moment", 1)
+    return after or (
+        start > 1
+        and c.lexemes[start - 1].text in _CLOCK_JOINTS
+        and "moment" in c.lexemes[start - 2].readings
+    )
 
 
 def worn(c: Cursor) -> Element | None:
@@ -845,8 +871,9 @@ def course(c: Cursor) -> Element | None:
         return Cycle(c.written(start), **c.since(start))
     if len(days) == 1:
         return Course(first, first, text=c.written(start), **c.since(start))
-    if ranged and len(days) == 2:
-        return Course(days[0], days[1], text=c.written(start), **c.since(start))
+    daily = len(days) > 2 and all(b == a + 1 for a, b in itertools.pairwise(days))  # "J1-J2-J3"
+    if (ranged and len(days) == 2) or daily:
+        return Course(days[0], days[-1], text=c.written(start), **c.since(start))
     return Course(days[0], days[-1], tuple(days), c.written(start), **c.since(start))
 
 
@@ -953,6 +980,8 @@ def duration(c: Cursor) -> Element | None:
     text = c.take("open_ended")
     if text is not None:
         return Bounds(None, text, **c.since(start))
+    if c.sees("des le") and not c.has("number", 1):
+        return None  # "dès le projet de grossesse": an event
     if c.take("until") is not None:
         return _bounds_text(c, start)
     said = c.take("duration") is not None
@@ -1044,7 +1073,7 @@ def meals(c: Cursor) -> Element | None:
     if relation is None:
         return None
     if shortened:
-        c.word(".")
+        c.word(".", ",")
     c.word("de", "du", "des", "le", "les", "la", "l")
     meal_text = c.peek()
     meal = c.take("meal")
@@ -1246,8 +1275,10 @@ def amount(c: Cursor) -> Element | None:
                 return Amount(low, high, unit, "measure", True, **c.since(start))
             if c.word("prise", "injection", "inj"):
                 return Amount(low, high, unit, "measure", **c.since(start))
+            delivered = c.take("number") if _is_patch(c) else None
             if c.take("period") == "h" and high is None and unit in ("µg", "mg"):
-                return Strong((Part(low, unit),), Part(Decimal(1), "h"), **c.since(start))
+                hourly = Part(delivered or Decimal(1), "h")
+                return Strong((Part(low, unit),), hourly, **c.since(start))
         c.place = after
         return Amount(low, high, unit, "measure", **c.since(start))
     c.place = here
@@ -1259,6 +1290,11 @@ def amount(c: Cursor) -> Element | None:
     elif c.has("period") or c.has("ordinal"):
         return None
     return Amount(low, high, "", "number", **{**c.since(start), "repaired": _guessed(c, start)})
+
+
+def _is_patch(c: Cursor) -> bool:
+    """Whether the line counts patches, so that "50 µg/24 h" is what one delivers."""
+    return any(lexeme.readings.get("unit") == "patch" for lexeme in c.lexemes)
 
 
 def _fraction_behind(c: Cursor) -> Decimal:
@@ -1289,12 +1325,13 @@ def _own_strength(c: Cursor) -> tuple[tuple[Part, ...], Part | None]:
     start = c.place
     if c.word("de", "a", "d", "(", "dose a", "dosee a"):
         opened = c.sees("(", ahead=-1)
+        here = c.place
         several = _several(c)
         if several is not None:
             if opened:
                 c.word(")")
             return several.parts, several.per
-        here = c.place
+        c.place = here
         value = number(c)
         unit = None if value is None else c.take("measure")
         if value is not None and unit not in (None, "ml", "cl", "l"):
@@ -1304,9 +1341,14 @@ def _own_strength(c: Cursor) -> tuple[tuple[Part, ...], Part | None]:
             if opened:
                 c.word(")")
             return (Part(value, str(unit)),), None
+        if value is not None and value >= 5 and unit is None and not c.any_of(_COUNTED):
+            return (Part(value, ""),), None  # "2 bouffées de (Ventoline) 100"
         c.place = here
     c.place = start
     return (), None
+
+
+_COUNTED: Final = frozenset(["unit", "period", "times", "intake", "dispense", "gestation"])
 
 
 def _several(c: Cursor) -> Strong | None:
@@ -1595,8 +1637,14 @@ def laboratory(c: Cursor) -> Element | None:
 def maximum(c: Cursor) -> Element | None:
     """`max 4/j`, `sans dépasser 4 g par jour`, `jusqu'à 3 fois par jour`; or `max` after a rate."""
     start = c.place
-    if c.has("number") and c.has("maximum", 1):
-        count = Amount(number(c) or Decimal(1), None, "", "number", **c.since(start))
+    bare = c.has("number") and c.has("maximum", 1)
+    if bare or (c.has("number") and c.any_of(_LIMITED, 1) and c.has("maximum", 2)):
+        least = number(c) or Decimal(1)
+        counted, measured = (None, None) if bare else (c.take("unit"), c.take("measure"))
+        count = Amount(
+            least, None, counted or measured or "",
+            "count" if counted else "measure" if measured else "number", **c.since(start),
+        )  # fmt: skip
         c.place += 1
         per = _per(c)
         if per is None:
@@ -1645,6 +1693,9 @@ def maximum(c: Cursor) -> Element | None:
         period = Time(per[0], None, per[1], **c.since(start))
     what = Amount(value, None, unit, kind, per_kg, **c.since(start))  # type: ignore[arg-type]
     return Maximum(what, period, times, **c.since(start))
+
+
+_LIMITED: Final = frozenset(["unit", "measure"])
 
 
 def interval(c: Cursor) -> Element | None:
@@ -1704,6 +1755,8 @@ def renewal(c: Cursor) -> Element | None:
     if c.take("renewal") is None or head is None:
         return None
     c.word(":", "x", "=")
+    if "renouv" in head.text:
+        c.word(".")
     here = c.place
     if c.take("every") is not None or c.word("apre", "au bout de", "dan", "apres"):
         length = time(c)
@@ -1796,6 +1849,17 @@ def adjusting(c: Cursor) -> Element | None:
 _CALLS_FOR: Final = frozenset(["as_needed", "as_needed_for"])
 
 
+def monitoring(c: Cursor) -> Element | None:
+    """`NFS tous les mois`, `contrôle INR dans 48 h`: what is watched, up to the next comma."""
+    start = c.place
+    if c.take("monitoring") is None:
+        return None
+    while not c.done and not c.sees(",", ";", ".", "(", ")", ":", "<", ">") and not c.has("then"):
+        c.place += 1
+    compared = c.sees("<", ">") or c.has("condition", -1)
+    return None if compared else Instruction(c.written(start), **c.since(start))
+
+
 def handling(c: Cursor) -> Element | None:
     """`à retirer le soir`, `laisser poser 5 min`: what is done with it, up to the next comma."""
     start = c.place
@@ -1865,8 +1929,14 @@ def substitution(c: Cursor) -> Element | None:
 
 
 def titration(c: Cursor) -> Element | None:
-    """`augmenter de 5 mg tous les 5 jours`: how the dose changes, which is no dose."""
+    """`augmenter de 5 mg tous les 5 jours`, `+2 UI tous les 3 j`: how the dose changes."""
     start = c.place
+    if c.word("+"):
+        if number(c) is None or not (c.take("measure") or c.take("unit")) or every(c) is None:
+            return None
+        while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.has("then"):
+            c.place += 1
+        return Instruction(c.written(start), **c.since(start))
     if c.take("titration") is None:
         return None
     c.word("la", "dose", "de", "d")
@@ -1904,9 +1974,11 @@ def event(c: Cursor) -> Element | None:
     lexeme = c.peek()
     if c.take("event") is None or lexeme is None:
         return None
+    if lexeme.text == "des le" and c.has("number"):
+        return None
     if c.has("moment") or c.has("period"):
         return None
-    if lexeme.text == "des" and "è" not in c.text[lexeme.start : lexeme.end].lower():
+    if lexeme.text.split()[0] == "des" and "è" not in c.text[lexeme.start : lexeme.end].lower():
         return None  # an article
     _free_text(c)
     return Event(c.written(start), **c.since(start))
@@ -2009,7 +2081,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
     (rule, frozenset(starts.split()))
     for rule, starts in (
         (_phrase("instruction", Instruction), "instruction"),
-        (titration, "titration"),
+        (titration, "titration =+"),
         (pause, f"then pause =avec =, {_NUMBER}"),
         (adjusting, "adjusting"),
         (then, "then"),
@@ -2021,6 +2093,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (renewal, "renewal renewal_none number"),
         (redose, "redose"),
         (handling, "handling"),
+        (monitoring, "monitoring"),
         (fractioned, "fractioned_dispensing fractioned_adverb"),
         (once, "once once_at_once"),
         (laboratory, f"comparison =< => =≥ =≤ =entre =de {_NUMBER}"),
@@ -2038,7 +2111,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
             + _NUMBER,
         ),
         (cycle, f"cycle_day_parity =les {_NUMBER}"),
-        (clock, "number =a =vers =des"),
+        (clock, "number number_word =a =vers =des"),
         (supply, "supply"),
         (dispense, f"supply {_NUMBER}"),
         (duration, f"open_ended until duration times =les =la =le =l {_NUMBER}"),

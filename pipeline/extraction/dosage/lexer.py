@@ -107,12 +107,13 @@ _WEEK: Final = re.compile(r"s[1-9]\d?(?![^\W_])(?!\s?(?:m?g|µg|ml|ui|%|cp|gel|/
 _DAY: Final = re.compile(r"j(?:\d|[oil](?![a-z]))[\doil]?")
 _DAY_IN_SEVEN: Final = re.compile(r"\d[il]\s?/\s?[27](?!\d)")
 _TENS_OF_GRAMS: Final = re.compile(r"\d+[oO]+g")
+_SHORT_WORD: Final = re.compile(r"\s+([^\W\d_]{2,3})(?![^\W_])")
 _NEXT_WORD: Final = re.compile(r"\s+([^\W\d_][^\W_]{3,})")
 _WARMTH: Final = re.compile(r"\s+t\s?°")
 _ENDING_IN_A: Final = frozenset(["déjà", "voilà", "delà", "cela"])
 _NOT_FRENCH: Final = re.compile(r"[áãåíìóòõúñýø]")
 _FIVE: Final = re.compile(
-    r"(?<![MmSs,/+-])(?<![MmSs,/+-]\s)\bS(?=\s?(?:j|jours?|mois|sem|semaines?|h|m[gq]|g|ml|µg|UI"
+    r"(?<![MmSs,/+-])(?<![MmSs,/+-]\s)\bS(?=\s?(?:j|jours?|mois|sem|semaines?|h|min|m[gq]|g|ml|µg|UI"
     r"|cps?|comp|g[eé]l|g[fto]{1,2}e?s?|gou[tf]+es|appl|fois|bouff)\b)"
     r"|(?<![^\W_])S(?=\s?%)|[:,]\s*S(?=\s?(?:m[gq]|ml|µg|cps?|g[eé]l|gou[tf]+es)\b)"
 )
@@ -322,6 +323,9 @@ def _complains(lowered: str, end: int) -> bool:
     """Whether a complaint or its like follows: a word that is none of dosage."""
     if _WARMTH.match(lowered, end):
         return True
+    short = _SHORT_WORD.match(lowered, end)
+    if short is not None and "complaint" in vocabulary().phrases.get((simple(short[1]),), {}):
+        return True
     following = _NEXT_WORD.match(lowered, end)
     if following is None:
         return False
@@ -409,6 +413,8 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         return ((words.misread[word], None, True),)
     if len(word) > 1 and _ROMAN.fullmatch(word):
         return ((word, None, False),)
+    if word == "js":
+        return (("j", None, False), ("5", Decimal(5), True))
     drops = _ROMAN_DROPS.fullmatch(word)
     if drops is not None and _ROMAN.fullmatch(drops[1]):
         return ((drops[1], None, False), ("goutte", None, False))
@@ -434,6 +440,8 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
             return ((spelled, None, True),)
     if digits == 1 and len(word) >= 3 and words.known(word[1:]) is None:
         letters = words.known(word.translate(_LETTERS))  # "5em", "gé1"
+        if letters is None and len(word) > 5:
+            letters = _spelled(word.translate(_LETTERS))
         if letters is not None:
             return ((letters, None, True),)
     if digits and len(word) - digits >= 4 and (meant := complaint(word)) is not None:

@@ -50,6 +50,7 @@ from pipeline.extraction.dosage.grammar import (
     Unexplained,
     When,
     elements,
+    span_in,
 )
 from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.extraction.evidence import RESTORED
@@ -279,7 +280,12 @@ class _Reader:
         if self.skipping:
             if (isinstance(element, Mark) and element.text in ",;.)(") or isinstance(element, Then):
                 self.skipping = False
-            elif isinstance(element, Amount) and element.kind == "count" and element.low >= 5:
+            elif (
+                isinstance(element, Amount)
+                and element.kind == "count"
+                and element.low >= 5
+                and not isinstance(next(iter(rest), None), Rate)
+            ):
                 handed = Quantity(value=_plain(element.low), unit=element.unit)
                 self.keep("dispense_quantity", handed, element)
                 return
@@ -503,6 +509,8 @@ class _Reader:
             # "0,25 1 cp", "2,5 1 le matin": what no unit follows stands before the dose
             broken = following.kind == "count" and amount.low != int(amount.low)
             return broken or amount.low in self.strengths
+        if isinstance(following, Scheme) and amount.low != int(amount.low):
+            return True  # "0,25 : ½ - ½ - 1"
         return amount.low >= 15
 
     def same_as_strength(self, amount: Amount) -> bool:
@@ -568,11 +576,13 @@ class _Reader:
     ) -> None:
         """`4-3-2-1`: as many steps, each as long as the line says, else a day."""
         length: Time | None = None
+        day = Time(Decimal(1), None, "d")
         for element in rest:
             if isinstance(element, Bounds) and element.time is not None:
                 length = element.time
                 break
-        day = Time(Decimal(1), None, "d")
+            if isinstance(element, Instruction) and "palier" in element.text:
+                day = span_in(element.text) or day
         if length is not None and length.high is None and length.low % len(values) == 0:
             day = replace(length, low=length.low / len(values))
         for index, value in enumerate(values):
@@ -1046,14 +1056,15 @@ class _Reader:
             again = frequency == 1 and unit == "d" and period == of  # said before in other words
             if step.cycle.unit == "d" and (daily or again) and on == 1:
                 frequency, period, unit, cycle = Decimal(1), of, "d", ""
-            elif step.cycle.unit == "d" and daily and of == 7 and on < 7:
+            elif step.cycle.unit == "d" and of == 7 and (daily or on == len(step.days)):
                 frequency, period, unit, cycle = on, Decimal(1), "wk", ""
         if step.cycle is not None and step.cycle.parity:
             frequency, period, unit = Decimal(1), Decimal(2), "d"
         bounds = None if step.bounds is None else duration_quantity(step.bounds)
         text, start_day, event = step.bounds_text, None, step.event
         # "3 cp en une prise le matin pendant 5 jours" is one intake a day, not one in all
-        count = None if bounds is not None and frequency is not None else step.count
+        again = any([bounds, step.days, step.rate, step.cycle])
+        count = None if again and frequency is not None else step.count
         if step.course is not None:
             course = step.course
             if course.days:

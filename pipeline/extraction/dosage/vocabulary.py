@@ -190,6 +190,7 @@ _LISTS: Final = (
     "redose",
     "adjusting",
     "month",
+    "monitoring",
     "handling",
     "fractioned_dispensing",
     "substitution",

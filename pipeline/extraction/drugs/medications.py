@@ -15,6 +15,7 @@ from rapidfuzz.distance import OSA
 from pipeline.config import Settings
 from pipeline.extraction.dosage import Found, Prescribed, read_dosage
 from pipeline.extraction.dosage.codes import form_code, route_code
+from pipeline.extraction.dosage.grammar import Amount, Form, Mark, Route, elements
 from pipeline.extraction.dosage.rendering import says_the_same
 from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.extraction.drugs.mentions import (
@@ -195,6 +196,9 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
     kept: list[Mention] = []
     for mention in mentions:
         start = kept[-1].end if kept else 0
+        told = prescribing and (kept or _DIGIT.search(line.text, 0, mention.start))
+        if told and _REFERRED_TO.search(line.folded, start, mention.start):
+            continue
         if not ((kept or prescribing) and _is_reason(line, start, mention.start)):
             kept.append(mention)
     kept = [mention for mention in kept if not _denied(line, mention)]
@@ -211,6 +215,8 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         item.before = _before(line, *item.prefix)
         items.append(item)
     items = _misspelled(line, terminology, items, prescribing)
+    if prescribing:
+        _doses_in_front(line, items)
     real = [item for item in items if _is_medicine(item, prescribing)]
     if len(real) < len(items):
         # a word that is no medicine belongs to what is said of the one before it
@@ -268,6 +274,8 @@ _ACTION_AND_NAME: Final = re.compile(
     r"|reprendre)\s+(?:(?:de|du|le|la)\s+|[dl]['’])?)([^\W\d_]{6,})"
 )
 """What is stopped or goes on may stand there without its strength."""
+_FAR: Final = 0.8
+"""Similarity under which a strength has to confirm a name."""
 _LIKE: Final = 0.85
 """Similarity from which a name is taken for a listed one that no strength confirms."""
 
@@ -385,6 +393,49 @@ def _brand_in_brackets(line: TextLine, mentions: list[Mention]) -> list[Mention]
     return result
 
 
+_REFERRED_TO: Final = re.compile(
+    r"(?:\b(?:apre[s5]|avant|a distance d[eu]|a distance de la)\s+|\bd'intervalle avec\s+)"
+    r"(?:la prise (?:de |du )?|l[ea] |l')?$"
+)
+"""« 48 h après la Mifégyne »: a medicine that only tells when another is taken."""
+
+
+def _doses_in_front(line: TextLine, items: Sequence[_Item]) -> None:
+    """Gives each medicine the dose in front of its name, which is not of the one before."""
+    for place, item in enumerate(items):
+        before = items[place - 1] if place else None
+        bullet = _BULLET.match(line.text)
+        first = before.mention.end if before else bullet.end() if bullet else 0
+        start = _dose_in_front(line, first, item.mention.start)
+        if start is None or item.passages[0][1] < item.mention.end:
+            continue
+        item.passages = [(line, start, item.mention.start), *item.passages]
+        item.said = _read(item)
+        item.line_like = item.line_like or before is None
+        if before is not None and before.passages[-1][2] > start:
+            row, begin, _ = before.passages[-1]
+            before.passages[-1] = (row, begin, start)
+            before.said = _read(before)
+
+
+def _dose_in_front(line: TextLine, start: int, end: int) -> int | None:
+    """Where the dose begins in front of a name: `Prendre 1 comprimé de Spasfon`."""
+    if end - start < 4:
+        return None
+    found = elements(line.text[start:end])
+    of = bool(found) and isinstance(found[-1], Mark) and found[-1].text in ("de", "d", "du")
+    for place in range(len(found) - 1, -1, -1):
+        element = found[place]
+        if isinstance(element, Amount):
+            counted = element.kind == "count" or element.unit == "ml"
+            led = all(isinstance(e, Mark) and e.text.isalpha() for e in found[:place])
+            return start + element.start if counted and (of or led) else None
+        word = isinstance(element, Mark) and element.text.isalpha()
+        if not (word or isinstance(element, Route | Form)):
+            return None
+    return None
+
+
 def _is_reason(line: TextLine, start: int, end: int) -> bool:
     """Whether a medicine is only named in a complaint ("non calmée par le paracétamol")."""
     text = line.folded[start:end]
@@ -479,6 +530,8 @@ def _unlisted(
     """A prescription line whose first words are in no list: a near name, or the words as read."""
     bullet = _BULLET.match(line.text)
     begin = bullet.end() if bullet else 0
+    dosed_at = begin
+    begin = _behind_dose(line, begin) if prescribing else begin
     row = words(line, begin)
     lead = words_of("lead", "words")
     skipped = 0
@@ -509,7 +562,8 @@ def _unlisted(
     cut = items and not _is_reason(line, end, items[0].mention.start)
     stop = items[0].mention.start if cut else min(len(line.text), end + 2 * _PROSE)
     name = Mention(start, end, line.text[start:end], Match.NONE, 0.0)
-    item = _Item(name, line, (begin, start), [(line, end, stop)], line_like=True)
+    front = [(line, dosed_at, begin)] if begin > dosed_at else []
+    item = _Item(name, line, (begin, start), [*front, (line, end, stop)], line_like=True)
     item.said = _read(item)
     item.before = _before(line, 0, start)
     item.action = _ACTIONS.get(_action(item.before))
@@ -526,11 +580,13 @@ def _unlisted(
         return None
     asked = _base_strengths(item.said)
     mention = _nearest(line, row[:size], row[size:], terminology, asked)
+    if mention is not None and mention.entry is not None and mention.similarity < _FAR:
+        mention = mention if mention.entry.has_strength(asked) else None
     if not told and (mention is None or mention.similarity < _LIKE):
         return None
     if mention is not None:
         item.mention = mention
-        item.passages = [(line, mention.end, stop)]
+        item.passages = [*front, (line, mention.end, stop)]
         item.said = _read(item)
         return item
     # dates and sizes of a report look like strengths: a name in no list needs more than them
@@ -549,6 +605,19 @@ def _unlisted(
     if item.said.unexplained and not prescribing:
         return None
     return item
+
+
+def _behind_dose(line: TextLine, start: int) -> int:
+    """Where the name begins behind a dose that opens a row: `2 bouffées de …`."""
+    found = elements(line.text[start : start + 60])
+    for element, following in itertools.pairwise(found):
+        if isinstance(element, Amount):
+            of = isinstance(following, Mark) and following.text in ("de", "d")
+            counted = element.kind == "count" or element.unit == "ml"
+            return start + following.end if of and counted else start
+        if not (isinstance(element, Mark) and element.text.isalpha()):
+            break
+    return start
 
 
 _DATED: Final = re.compile(
@@ -580,7 +649,10 @@ def _name_size(line: TextLine, row: Sequence[Word]) -> int:
             break
         if size and known.known(word.text) is not None and word.text not in ("lp", "vitamine"):
             break
-        if size and re.fullmatch(r"[IVXL]+", line.text[word.start : word.end]):
+        written = line.text[word.start : word.end]
+        if size and (
+            re.fullmatch(r"[IVXL]+", written) or re.fullmatch(r"[IlO\d]*\d[IlO\d]*", written)
+        ):
             break
         size += 1
     return size

@@ -227,6 +227,13 @@ def _glued(line: TextLine, word: Word, terminology: Terminology) -> tuple[Mentio
     if size != word.end - word.start or size < 8 or not word.text.isalpha():
         return None, 0
     known = vocabulary()
+    for lead in _LEADS:
+        entries = terminology.at(word.text[len(lead) :]) if word.text.startswith(lead) else ()
+        if entries:
+            start = word.start + len(lead)
+            entries = _preferred(word.text[len(lead) :], entries)
+            text = line.text[start : word.end]
+            return Mention(start, word.end, text, Match.NORMALISED, 1.0, entries), 1
     for cut in range(size - 3, 4, -1):
         entries = terminology.at(word.text[:cut])
         behind = known.known(word.text[cut:])
@@ -236,6 +243,10 @@ def _glued(line: TextLine, word: Word, terminology: Terminology) -> tuple[Mentio
             entries = _preferred(word.text[:cut], entries)
             return Mention(word.start, end, text, Match.NORMALISED, 1.0, entries), 1
     return None, 0
+
+
+_LEADS: Final = ("poursuivre", "poursuite", "continuer", "arreter", "arret", "stop", "remplacer")
+"""Words of what becomes of a medicine, to which its name may be glued."""
 
 
 def _preferred(key: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -599,7 +599,9 @@ def _clock(c: Cursor) -> tuple[str, bool] | None:
     following = c.peek()
     minutes = None
     if following is not None and following.start == lexeme.end and len(following.text) == 2:
-        minutes = c.take("number")
+        next_hour = c.peek(1)  # "12h16h"
+        if next_hour is None or next_hour.text != "h" or next_hour.start != following.end:
+            minutes = c.take("number")
     if (minutes is None and colon) or (minutes is not None and minutes > 59):
         c.place = start
         return None
@@ -613,7 +615,9 @@ def clock(c: Cursor) -> Element | None:
     first = _clock(c)
     if first is None:
         return None
-    times, sure = [first[0]], first[1] or said or _between_moments(c, start)
+    plain = c.lexemes[start].readings.get("number")
+    sure = first[1] or said or _between_moments(c, start) or _is_hour(c, start, plain)
+    times = [first[0]]
     while True:
         here = c.place
         joined = any([c.word(*_CLOCK_JOINTS), c.word("a", "vers")])
@@ -626,6 +630,13 @@ def clock(c: Cursor) -> Element | None:
     if not sure or c.has("interval_after") or c.has("later"):
         return None
     return Clock(tuple(times), **c.since(start))
+
+
+def _is_hour(c: Cursor, start: int, value: Decimal | None) -> bool:
+    """Whether a lone hour behind a dose is one of the day: nothing is taken every 21 hours."""
+    hour = value is not None and (value in (7, 9, 10, 11) or 13 <= value <= 23)
+    before = c.lexemes[start - 1] if start else None
+    return hour and before is not None and bool({"unit", "measure"} & before.readings.keys())
 
 
 def _between_moments(c: Cursor, start: int) -> bool:
@@ -780,6 +791,8 @@ def cycle(c: Cursor) -> Element | None:
         return Cycle(parity, parity=True, **c.since(start))
     c.word("les")
     on = number(c)
+    if on is None and c.has("misread") and c.has("period", 1) and c.sees("sur", "/", ahead=2):
+        on = Decimal(c.take("misread") or 1)  # "l jour sur 2"
     if on is None:
         return None
     moment = c.take("moment")
@@ -964,7 +977,7 @@ _AGES: Final[dict[PeriodUnit, str]] = {"wk": "semaines", "mo": "mois", "a": "ans
 def _first_days(c: Cursor, start: int) -> Element | None:
     c.word("les")
     value = number(c)
-    if value is None:
+    if value is None or value != int(value):
         return None
     if c.take("following_days") is not None:
         return Course(2, None, text=c.written(start), length=int(value), **c.since(start))
@@ -1382,7 +1395,11 @@ def _several(c: Cursor) -> Strong | None:
         if plain and (len(values) > 3 or c.has("period") or c.has("unit") or c.has("times")):
             return None
         if last is None and not plain:
-            return None
+            mixed = len(values) == 2 and values[1][0] >= 10 and not c.any_of(_COUNTED)
+            if not mixed or c.has("period"):
+                return None
+            parts = tuple(Part(value, unit or "") for value, unit in values)  # "1 g/125"
+            return Strong(parts, **c.since(start))
         if c.has("period"):
             return None
         if not plain and whole & _FRACTIONS.keys() and values[0][1] is None:
@@ -1488,6 +1505,7 @@ def _starts_amount(c: Cursor) -> bool:
         value = span(c)
         ends = value is not None and (
             c.any_of(frozenset(["unit", "measure", "times", "intake", "dispense", "period"]))
+            or c.any_of(frozenset(["moment", "moments"]))
             or c.sees("/")
             or c.done
             or c.sees(".", ")", ";")
@@ -1512,7 +1530,7 @@ def _free_text(c: Cursor) -> str:
             stop = c.any_of(_STOPS) and not (
                 lexeme.text in _WEAK_STOPS and not c.has("number", 1) and not c.has("period", 2)
             )
-            if stop or _starts_amount(c) or _meal_ahead(c):
+            if stop or _starts_amount(c) or _meal_ahead(c) or c.sees("rajouter", "ajouter"):
                 break
         elif _starts_amount(c):
             break
@@ -1937,6 +1955,10 @@ def titration(c: Cursor) -> Element | None:
         while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.has("then"):
             c.place += 1
         return Instruction(c.written(start), **c.since(start))
+    if c.take("titration_bare") is not None:  # "augmenter 5 gouttes par semaine"
+        counted = number(c) is not None and (c.take("measure") or c.take("unit"))
+        rhythm = counted and (every(c) is not None or _per(c) is not None)
+        return Instruction(c.written(start), **c.since(start)) if rhythm else None
     if c.take("titration") is None:
         return None
     c.word("la", "dose", "de", "d")
@@ -2081,7 +2103,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
     (rule, frozenset(starts.split()))
     for rule, starts in (
         (_phrase("instruction", Instruction), "instruction"),
-        (titration, "titration =+"),
+        (titration, "titration titration_bare =+"),
         (pause, f"then pause =avec =, {_NUMBER}"),
         (adjusting, "adjusting"),
         (then, "then"),

@@ -119,6 +119,7 @@ _FIVE: Final = re.compile(
 )
 """A five that was read as a capital S; not the evening of « M, M, S »."""
 _FIVE_MEASURED: Final = re.compile(r"(?<![^\W_])S(?=(?:m[gq]|µg|ml)(?![^\W_]))")
+_FIVE_HUNDRED: Final = re.compile(r"S[0oO]{2}")
 _NOUGHT_INSIDE: Final = re.compile(r"(?<=[a-z])0(?=[a-z])")
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
 _DOSE_AND_DAYS: Final = re.compile(r"(?:cp|g[eé]l|sach|amp|caps|supp?o?)5\s(?=(?:j|jours?|sem)\b)")
@@ -180,6 +181,8 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece(raw[1:], start + 1, end, Decimal(raw[1:])))
         elif raw == "s" and any(five.end() == end for five in _FIVE.finditer(text, 0)):
             found.append(_Piece("5", start, end, Decimal(5), repaired=True))
+        elif _FIVE_HUNDRED.fullmatch(text, start, end):
+            found.append(_Piece("500", start, end, Decimal(500), repaired=True))
         elif _FIVE_MEASURED.match(text, start):
             found.append(_Piece("5", start, start + 1, Decimal(5), repaired=True))
             found += _word(simple(raw[1:]), start + 1, end)
@@ -389,7 +392,9 @@ def _word(word: str, start: int, end: int) -> list[_Piece]:
 @lru_cache(maxsize=1)
 def _usual() -> frozenset[str]:
     """Words that are often glued to others."""
-    return vocabulary().common | _GLUABLE_FILLERS
+    phrases = vocabulary().phrases.items()
+    fractions = (key[0] for key, meant in phrases if len(key) == 1 and "fraction" in meant)
+    return vocabulary().common | _GLUABLE_FILLERS | frozenset(fractions)
 
 
 @lru_cache(maxsize=20_000)
@@ -432,7 +437,7 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     figured = _FIGURE_BEHIND.fullmatch(word)
     if figured is not None:
         head, figure = figured[1] or figured[3], figured[2] or figured[4]
-        if head == "lp" or words.known(head) in words.common:
+        if head == "lp" or words.known(head) in words.common or len(words.known(head) or "") > 5:
             return ((words.known(head) or head, None, False), (figure, Decimal(figure), False))
     if digits and len(word) - digits >= 3:
         spelled = _looks_like(word)
@@ -450,7 +455,11 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     if parts is not None:
         # "semain" has lost a letter and is not "se" and "main"
         odd = any(
-            fixed or text not in _usual() or (len(text) < 3 and text not in _GLUABLE_FILLERS)
+            fixed
+            or text not in _usual()
+            or (
+                text not in _GLUABLE_FILLERS and words.phrases.get((text,), {}).keys() == {"filler"}
+            )
             for text, _, fixed in parts
         )
         worded = all(number is None for _, number, _ in parts)

@@ -327,7 +327,7 @@ class _Reader:
             case Rate():
                 self.take_rate(element)
             case When() | Clock():
-                self.take_moment(element)
+                self.take_moment(element, rest)
             case Days():
                 self.step.days = element.days
             case Bounds():
@@ -430,6 +430,10 @@ class _Reader:
     def take_amount(self, amount: Amount, rest: Sequence[Element]) -> None:
         if amount.strength:
             self.set_strength(strength_of(amount.strength, amount.per), amount)
+        if self.is_form_of_strength(amount, rest):
+            self.set_strength(strength_of([Part(amount.low, "")]), amount)
+            self.form_unit = self.form_unit or amount.unit
+            return
         if self.is_strength(amount, rest):
             value = strength_of([Part(amount.low, amount.unit)])
             self.set_strength(value, amount)
@@ -437,6 +441,12 @@ class _Reader:
                 self.provisional = amount
             return
         step = self.step
+        if amount.kind == "number" and self.strength is not None and amount.low >= 5:
+            following = next(iter(rest), None)
+            if isinstance(following, Amount) and following.kind == "count":
+                # "50 passer à 62,5 1 cp": another strength
+                self.set_strength(strength_of([Part(amount.low, amount.unit)]), amount)
+                return
         if step.dose is not None and not self.closed:
             if self.same_as_strength(amount):
                 return
@@ -487,6 +497,18 @@ class _Reader:
             return isinstance(element, When | Rate | Clock | Days | Course | Event | Once | Need)
         return False
 
+    def is_form_of_strength(self, amount: Amount, rest: Sequence[Element]) -> bool:
+        """Whether "4,6 patch 1 par jour", "75 sachet 1/j" gives a strength with its form."""
+        if self.strength is not None or amount.kind != "count" or self.step.dose is not None:
+            return False
+        unit = vocabulary().units.get(amount.unit)
+        formed = amount.unit == "sachet" or (unit is not None and unit.form is not None)
+        odd = 4 * amount.low != int(4 * amount.low)
+        strong = amount.low >= 5 and amount.low in self.strengths
+        following = next((e for e in rest if not isinstance(e, Mark)), None)
+        dosed = isinstance(following, Amount) or (isinstance(following, Rate) and following.bare)
+        return formed and (odd or strong) and dosed and len(self.steps) == 1
+
     def is_strength(self, amount: Amount, rest: Sequence[Element]) -> bool:
         """Whether an amount gives the strength of the medicine (and perhaps the dose too)."""
         if self.strength is not None or amount.per_kg or amount.high is not None:
@@ -503,6 +525,9 @@ class _Reader:
         if amount.low in self.strengths and amount.low >= 5:
             return True
         following = next((e for e in rest if not isinstance(e, Mark)), None)
+        alone = all(isinstance(e, Mark | Action | Unexplained) for e in rest)
+        if alone and (amount.low in self.strengths or amount.low != int(amount.low)):
+            return True
         if isinstance(following, Amount | Scheme | Form) and amount.low >= 5:
             return True
         if isinstance(following, Amount):
@@ -645,8 +670,11 @@ class _Reader:
             return
         self.doubts.append("Deux fréquences sur la même ligne.")
 
-    def take_moment(self, element: When | Clock) -> None:
+    def take_moment(self, element: When | Clock, rest: Sequence[Element]) -> None:
         step = self.step
+        if step.whens and step.bounds is not None and isinstance(next(iter(rest), None), Bounds):
+            self.steps.append(_Step())  # "1 gél le soir 7 j, matin et soir 7 j"
+            step = self.step
         dosed = step.dose is not None
         if step.moment_first and dosed and (step.whens or step.times):
             step = self.branch()
@@ -843,9 +871,15 @@ class _Reader:
         """ "sachet : un le midi": a bare number counts the form that was named."""
         for step in self.steps:
             dose = step.dose
-            if dose is not None and dose.kind == "number" and dose is not self.provisional:
+            if dose is None or self.is_dose_of_strength(dose):
+                continue
+            if dose.kind == "number" and dose is not self.provisional:
                 unit = self.form_unit or ""
                 step.dose = replace(dose, unit=unit, kind="count" if unit else "number")
+
+    def is_dose_of_strength(self, dose: Amount) -> bool:
+        """Whether a bare number counts no units but is a strength: "1 gél puis 50 matin"."""
+        return dose.kind == "number" and dose.low >= 15 and dose.low in self.strengths
 
     def says(self, step: _Step) -> bool:
         return step.start is not None and bool(
@@ -909,7 +943,8 @@ class _Reader:
                 continue
             named = before.dose is not None and before.dose.kind != "number"
             bare = step.dose is not None and step.dose.kind == "number"
-            if bare and named and before.dose is not self.provisional:
+            strong = step.dose is not None and self.is_dose_of_strength(step.dose)
+            if bare and named and not strong and before.dose is not self.provisional:
                 assert step.dose is not None and before.dose is not None
                 step.dose = replace(step.dose, unit=before.dose.unit, kind=before.dose.kind)
             self.go_on_daily(before, step)
@@ -972,6 +1007,9 @@ class _Reader:
         counted = dose or (None if step.maximum is None else step.maximum.amount)
         unit = vocabulary().units.get(counted.unit) if counted is not None else None
         route = route or (unit.route if unit is not None else None) or self.form_route
+        if dose is not None and dose.unit == "g" and route in ("ophtalmique", "auriculaire"):
+            dose = replace(dose, unit="goutte", kind="count")  # nobody drips grams
+            self.doubts.append("« g » compris « goutte ».")
         start = step.start or 0
         return Dosage(
             sequence=sequence,
@@ -1020,7 +1058,8 @@ class _Reader:
         )
 
     def timing(self, step: _Step) -> Timing | None:
-        whens = _with_meals(step.whens)
+        apart = step.all_meals and len(step.whens) == 2 and step.whens[0] in ("AC", "PC", "C")
+        whens = list(step.whens) if apart else _with_meals(step.whens)  # "et le soir"
         frequency: Decimal | None = None
         frequency_max: Decimal | None = None
         period: Decimal | None = None

@@ -209,14 +209,12 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
         stop = end
         if not (item.line_like and prescribing):
             stop = min(_sentence_end(line, mention.end, end), mention.end + _PROSE)
-        item.passages = [(line, mention.end, stop)]
+        item.passages = [(line, _behind_name(line, mention), stop)]
         begin = end
         item.said = _read(item)
         item.before = _before(line, *item.prefix)
         items.append(item)
     items = _misspelled(line, terminology, items, prescribing)
-    if prescribing:
-        _doses_in_front(line, items)
     real = [item for item in items if _is_medicine(item, prescribing)]
     if len(real) < len(items):
         # a word that is no medicine belongs to what is said of the one before it
@@ -230,6 +228,8 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
                 item.passages = [(first, start, stop)]
                 item.said = _read(item)
     items = real
+    if prescribing:
+        _doses_in_front(line, items)
     _switches(items)
     if not items or (not items[0].line_like and prescribing):
         unknown = _unlisted(line, terminology, prescribing, items)
@@ -245,6 +245,19 @@ def _is_sum(number: str, entry: Entry | None) -> bool:
     if entry is None or len(entry.strengths) != 1 or len(entry.strengths[0]) < 2:
         return False
     return sum(amount for amount, _ in entry.strengths[0]) == Decimal(number.replace(",", "."))
+
+
+_LAST_WORD: Final = re.compile(r"(?<=\s)[^\W\d_]{3,}$")
+
+
+def _behind_name(line: TextLine, mention: Mention) -> int:
+    """Where the words behind a name begin: with the form that is part of it, as in
+    « Spasfon Lyoc »."""
+    last = _LAST_WORD.search(line.folded, mention.start, mention.end)
+    if last is None:
+        return mention.end
+    readings = vocabulary().phrases.get((last.group(),), {})
+    return last.start() if {"unit", "form"} & readings.keys() else mention.end
 
 
 _NUMBERED: Final = re.compile(r"(?P<name>.*[^\W\d_])\s+(?P<number>\d+(?:[.,]\d+)?)")
@@ -358,7 +371,7 @@ def _misspelled(
         return items
     everything = sorted([*items, *found], key=lambda item: item.mention.start)
     for place, item in enumerate(everything):
-        if item in found:
+        if item in found or (place and everything[place - 1] in found):
             earlier = everything[place - 1].mention.end if place else 0
             item.before = _before(line, earlier, item.mention.start)
     for item, following in itertools.pairwise(everything):
@@ -419,10 +432,13 @@ def _doses_in_front(line: TextLine, items: Sequence[_Item]) -> None:
 
 
 def _dose_in_front(line: TextLine, start: int, end: int) -> int | None:
-    """Where the dose begins in front of a name: `Prendre 1 comprimé de Spasfon`."""
+    """Where the dose begins in front of a name: `Prendre 1 comprimé de Spasfon`, or its form:
+    `collyre Azarga`."""
     if end - start < 4:
         return None
     found = elements(line.text[start:end])
+    if start < 4 and len(found) == 1 and isinstance(found[0], Form):
+        return start if found[0].name not in (None, "vaccin") else None
     of = bool(found) and isinstance(found[-1], Mark) and found[-1].text in ("de", "d", "du")
     for place in range(len(found) - 1, -1, -1):
         element = found[place]
@@ -651,7 +667,7 @@ def _name_size(line: TextLine, row: Sequence[Word]) -> int:
             break
         written = line.text[word.start : word.end]
         if size and (
-            re.fullmatch(r"[IVXL]+", written) or re.fullmatch(r"[IlO\d]*\d[IlO\d]*", written)
+            re.fullmatch(r"[IVXL]+", written) or re.fullmatch(r"[IlOS\d]*\d[IlOS\d]*", written)
         ):
             break
         size += 1
@@ -721,7 +737,7 @@ def _switches(items: list[_Item]) -> None:
             said = item.said.action
             assert said is not None
             between = item.line.text[item.mention.end : following.mention.start]
-            if not between[said.end :].strip(" :,de"):
+            if _ARTICLES.fullmatch(between[said.end :]):
                 following.action = _ACTIONS[here]
                 item.said = replace(item.said, action=None)
     for item, following in itertools.pairwise(items):
@@ -731,6 +747,7 @@ def _switches(items: list[_Item]) -> None:
                 following.action = item.action  # "Poursuivre Kardégic 75 et Tahor 20"
 
 
+_ARTICLES: Final = re.compile(r"[\s:,]*(?:(?:de|du|des|le|la|les|son|sa)\s+|[ld]['’])*[\s:,]*")
 _SHARED: Final = (MedicationAction.CONTINUE, MedicationAction.STOP)
 _AND: Final = re.compile(r"\b(?:et|ainsi que)\s+(?:l[ea]s?\s+|l'|d[eu]\s+|d')?$")
 _TELLING: Final = re.compile(

@@ -3,7 +3,8 @@
 ``python -m samples.generator.lines OUT --drugs CIS_bdpm.txt [--prose FILE.jsonl] --count 7000``
 writes ``OUT/lines.tsv`` (columns file, text, page, source, writer, flags, raw) with greyscale
 images 64 pixels high, and ``OUT/names.tsv`` (file, name) for the lines that carry a drug.
-``--texts`` writes ``OUT/lines.txt`` and ``OUT/prose.txt`` instead, for the language model.
+``--glyphs`` lends the lines capitals and figures of real hands. ``--texts`` writes
+``OUT/lines.txt`` and ``OUT/prose.txt`` instead, for the language model.
 
 The wording is our own. Drug names come from the public drug database (BDPM, Licence Ouverte) that
 the user downloads; a tenth of them, chosen by hash, and one group of fonts are held out:
@@ -19,15 +20,17 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from pipeline.ocr.symbols import STRUCK, SYMBOLS, normalised
 from samples.generator.fonts import Group, glyphs, handwriting_fonts
@@ -92,12 +95,15 @@ def _choices(text: str) -> tuple[str, ...]:
 FORMS = _choices(
     """
     cp | cps | comprimé | comprimés | gél | gélule | sachet | sachets | amp | ampoule | suppo |
-    gouttes | gttes | bouffées | dose | cuillère | c. à c. | patch | ovule | inj | applications
+    gouttes | gttes | bouffées | dose | cuillère | c. à c. | patch | ovule | inj | applications |
+    cpr | cprs | gtte | goutte | bouffée | inj. | appl. | application | pulvérisation | lyoc |
+    ampoule | ampoules | gélules | mesure | dosette
     """
 )
 UNITS = _choices(
     """
-    mg | mg | mg | g | µg | mcg | UI | mL | ml | mg/mL | mg/5 mL | % | g/j | mg/kg
+    mg | mg | mg | mg | g | g | µg | µg | mcg | microgrammes | UI | UI | UI/mL | mL | ml | mg/mL |
+    mg/5 mL | % | g/j | mg/kg | UI/kg
     """
 )
 STRENGTHS = _choices(
@@ -124,6 +130,7 @@ ENDS = _choices(
     3 ampoules
     """
 )
+SEPARATORS = (" ", ", ", " - ", "  ", " / ", " / ", " ; ", " | ", " . ", " * ")
 SENTENCES = _choices(
     """
     Vu ce jour en consultation | Pas d'allergie connue | Allergie à la pénicilline |
@@ -260,8 +267,27 @@ def _amount(random: Random) -> str:
     )
 
 
+def _figure(random: Random) -> str:
+    """A number as strengths have it, in the list of usual ones or not: read, never guessed."""
+    draw = random.random()
+    if draw < 0.5:
+        return random.choice(STRENGTHS)
+    if draw < 0.65:
+        return str(random.randint(2, 999))
+    if draw < 0.75:
+        return f"{random.randint(1, 99)}{random.choice(',,,.')}{random.randint(1, 9)}"
+    if draw < 0.85:
+        return f"0,{random.choice(('', '0'))}{random.choice((1, 2, 5, 25, 3, 4, 6, 75, 8))}"
+    thousands = random.choice((1, 2, 3, 4, 5, 6, 8, 10, 20, 40, 50, 80, 100))
+    return f"{thousands}{random.choice((' ', '', ' ', '.'))}000"
+
+
 def _strength(random: Random) -> str:
-    return f"{random.choice(STRENGTHS)}{random.choice((' ', ' ', ''))}{random.choice(UNITS)}"
+    space, unit = random.choice((" ", " ", "")), random.choice(UNITS)
+    strength = f"{_figure(random)}{space}{unit}"
+    if random.random() < 0.1:
+        return f"{strength}{random.choice('/+/')}{_figure(random)}{space}{unit}"
+    return strength
 
 
 def _days(random: Random) -> str:
@@ -326,7 +352,11 @@ def vitals(random: Random) -> str:
         return one(f"1,{over} m", f"{random.randint(50, 199)} cm", f"1m{over}")
 
     kinds: tuple[Callable[[], str], ...] = (
-        lambda: f"{random.choice(('TA', 'TA :', 'T.A.', 'PA', 'TA ='))} {tens}",
+        lambda: f"{random.choice(('TA', 'TA :', 'T.A.', 'PA', 'TA =', 'tension'))} {tens}",
+        lambda: f"TA {tens} {one('aux 2 bras', 'bras D', 'cmHg', 'couché', 'mmHg')}",
+        lambda: (
+            f"T{one('°', '° :', '')} {random.randint(35, 40)}°{one('', str(random.randint(0, 9)))}"
+        ),
         lambda: f"TA {pressure(9, 19)}/{pressure(5, 11)}",
         lambda: f"{one('TA', 'PA')} {random.randint(90, 200)}/{random.randint(50, 110)} mmHg",
         lambda: (
@@ -364,7 +394,7 @@ def vitals(random: Random) -> str:
         lambda: f"FR {random.randint(12, 40)}",
         lambda: "BU : " + one("nég", "leuco +", "leuco ++ nitrites +", "prot -, sucre -", "sang +"),
     )
-    return random.choice((" ", ", ", " - ", "  ")).join(
+    return random.choice(SEPARATORS).join(
         make() for make in random.sample(kinds, random.choice((1, 1, 2, 2, 3)))
     )
 
@@ -378,6 +408,8 @@ def obstetric(random: Random) -> str:
         f"{weeks} SA",
         f"{weeks} SA + {days} j",
         f"{weeks} SA + {days}",
+        f"{weeks} SA+{days}",
+        f"Terme {weeks} SA",
         f"{weeks}+{days} SA",
         f"{weeks} SA {days} j",
         f"HU {random.randint(10, 38)} cm",
@@ -416,9 +448,7 @@ def obstetric(random: Random) -> str:
         "IVG 1",
         "FCS 1",
     )
-    return random.choice((" ", ", ", " ; ", " - ")).join(
-        random.sample(kinds, random.choice((1, 2, 2, 3)))
-    )
+    return random.choice(SEPARATORS).join(random.sample(kinds, random.choice((1, 2, 2, 3))))
 
 
 def _nir(random: Random) -> str:
@@ -427,7 +457,9 @@ def _nir(random: Random) -> str:
     body = born + place + f"{random.randint(1, 999):03}"
     key = 97 - int(body) % 97
     parts = (body[0], body[1:3], body[3:5], body[5:7], body[7:10], body[10:13], f"{key:02}")
-    return random.choice((" ".join(parts), body + f" {key:02}", body + f"{key:02}"))
+    return random.choice(
+        (" ".join(parts), " ".join(parts), ".".join(parts), body + f" {key:02}", body + f"{key:02}")
+    )
 
 
 def _phone(random: Random) -> str:
@@ -469,11 +501,17 @@ def identity(random: Random) -> str:
             _nir(random),
             f"NIR {_nir(random)}",
             f"N° SS {_nir(random)}",
+            f"{random.choice(('N° de sécurité sociale', 'NSS', 'NIR', 'N° SS'))} : {_nir(random)}",
             _phone(random),
             f"Tél {_phone(random)}",
             f"tél : {_phone(random)}",
             f"RPPS 1099{random.randint(0, 9999999):07}",
             f"Nom : {family}",
+            f"Identité : {family} {given}",
+            f"Nom, prénom : {family}, {given}",
+            f"Date : {_date(random)}",
+            f"Date de naissance : {_date(random)}",
+            f"DDN : {_date(random)} ({random.randint(1, 99)} ans)",
             f"Nom : {family} {birth}",
             f"Patient : {title} {family} {given}",
             birth,
@@ -486,10 +524,37 @@ def identity(random: Random) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
+class Cutting:
+    """A character cut from a real line: its ink, light on black, and how high it is and how far
+    its foot lies below the line, in heights of a usual glyph."""
+
+    ink: Picture
+    height: float
+    drop: float
+
+
+Cuttings = Mapping[str, Mapping[str, Sequence[Cutting]]]
+"""Characters of real hands by symbol, then by writer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RealPen:
+    """Draws with characters of real hands: `tall` is a usual one's height, `gap` what lies between
+    two, both in pixels."""
+
+    forms: Mapping[str, Sequence[Cutting]]
+    tall: float
+    gap: float
+
+
+Pen = ImageFont.FreeTypeFont | RealPen
+
+
+@dataclasses.dataclass(frozen=True)
 class Hand:
     """A pen and the characters that it draws."""
 
-    pen: ImageFont.FreeTypeFont
+    pen: Pen
     drawn: frozenset[str]
 
 
@@ -513,7 +578,9 @@ def prescription(random: Random, names: Sequence[str]) -> Line:
     """A drug with strength or dosage, as on a line of a prescription."""
     name = random.choice(names)
     written = _cased(random, name)
-    head = random.choice(("", "", "", "- ", "1) ", "2) ", "3/ ", "* ", "+ "))
+    head = random.choice(
+        ("", "", "", "", "- ", "1) ", "2) ", "3/ ", "* ", "+ ", "1. ", "2 - ", "4°) ", "1/ ")
+    )
     tail = random.choice(
         (
             f" {_strength(random)}",
@@ -567,11 +634,22 @@ def _ascii(text: str) -> str:
     return unicodedata.normalize("NFD", text).encode("ascii", "ignore").decode()
 
 
-def _runs(
-    word: str, hands: Sequence[Hand], spread: bool
-) -> list[tuple[str, ImageFont.FreeTypeFont]]:
+def read_cuttings(folder: Path) -> Cuttings:
+    """What `pipeline.training.glyphs` has cut into a folder."""
+    found: dict[str, dict[str, list[Cutting]]] = {}
+    with (folder / "glyphs.tsv").open(encoding="utf-8", newline="") as table:
+        for row in csv.DictReader(table, delimiter="\t"):
+            ink = cv2.imread(str(folder / row["file"]), cv2.IMREAD_GRAYSCALE)
+            if ink is None:
+                raise FileNotFoundError(folder / row["file"])
+            cutting = Cutting(ink, float(row["height"]), float(row["drop"]))
+            found.setdefault(row["symbol"], {}).setdefault(row["writer"], []).append(cutting)
+    return found
+
+
+def _runs(word: str, hands: Sequence[Hand], spread: bool) -> list[tuple[str, Pen]]:
     """A word cut where its pen changes: the first hand that has a character draws it."""
-    runs: list[tuple[str, ImageFont.FreeTypeFont]] = []
+    runs: list[tuple[str, Pen]] = []
     for symbol in word:
         pen = next((hand.pen for hand in hands if symbol in hand.drawn), hands[-1].pen)
         if runs and runs[-1][1] is pen and not spread:
@@ -581,31 +659,87 @@ def _runs(
     return runs
 
 
-def _hands(font: Path, other: Path, size: int, random: Random) -> tuple[Hand, ...]:
-    """Who draws what: the line's font, for capitals or figures now and then another one (hands
-    differ in these more than in anything else), and a printed one for signs that it lacks."""
+def _real(
+    cuttings: Cuttings, size: int, random: Random, drawn: Callable[[str], bool] = str.isalnum
+) -> Hand:
+    """A writer who has given many of these characters, and another for each that is lacking."""
+    given = Counter(name for symbol in cuttings if drawn(symbol) for name in cuttings[symbol])
+    writer = random.choice(sorted(name for name in given if given[name] >= max(given.values()) / 2))
+    forms = {
+        symbol: cuttings[symbol].get(writer)
+        or cuttings[symbol][random.choice(sorted(cuttings[symbol]))]
+        for symbol in filter(drawn, cuttings)
+    }
+    tall = random.uniform(0.5, 0.8) * size
+    return Hand(RealPen(forms, tall, random.uniform(0.03, 0.22) * tall), frozenset(forms))
+
+
+def _hands(
+    font: Path, other: Path, size: int, random: Random, cuttings: Cuttings
+) -> tuple[Hand, ...]:
+    """Who draws what: the line's font, for all of it, its capitals or its figures often a real
+    hand or another font (hands differ in capitals and figures more than in anything else), and a
+    printed one for signs that it lacks."""
 
     def hand(path: Path, scale: float, drawn: Callable[[str], bool] = lambda _: True) -> Hand:
         pen = ImageFont.truetype(str(path), max(8, int(size * scale)))
         return Hand(pen, frozenset(filter(drawn, glyphs(path))))
 
-    draw = random.random()
-    foreign = [hand(other, 1, str.isupper)] if draw < 0.12 else []
-    foreign += [hand(other, 1, str.isdigit)] if 0.08 < draw < 0.25 else []
-    return (*foreign, hand(font, 1), hand(_FALLBACK, 0.7))
+    def foreign(drawn: Callable[[str], bool], real: float, lent: float) -> list[Hand]:
+        draw = random.random()
+        if any(map(drawn, cuttings)) and draw < real:
+            return [_real(cuttings, size, random, drawn)]
+        return [hand(other, 1, drawn)] if draw < real + lent else []
+
+    whole = [_real(cuttings, size, random)] if cuttings and random.random() < 0.2 else []
+    return (
+        *whole,
+        *foreign(str.isupper, 0.2, 0.1),
+        *foreign(str.isdigit, 0.45, 0.15),
+        hand(font, 1),
+        hand(_FALLBACK, 0.7),
+    )
 
 
-def render(line: Line, font: Path, random: Random, other: Path | None = None) -> np.ndarray:
+def _drawn(
+    sheet: Image.Image, x: float, y: float, run: str, pen: Pen, bold: int, random: Random
+) -> float:
+    """Draws a run with its foot at `y`, and says how far the pen went."""
+    if isinstance(pen, ImageFont.FreeTypeFont):
+        ImageDraw.Draw(sheet).text((x, y), run, fill=255, font=pen, anchor="ls", stroke_width=bold)
+        return pen.getlength(run)
+    start = x
+    for symbol in run:
+        form = random.choice(pen.forms[symbol])
+        height = max(4, round(pen.tall * form.height))
+        width = max(2, round(form.ink.shape[1] * height / form.ink.shape[0]))
+        ink = Image.fromarray(form.ink).resize((width, height))
+        if bold:
+            ink = ink.filter(ImageFilter.MaxFilter(3))
+        place = (round(x), round(y + pen.tall * form.drop) - height)
+        beneath = sheet.crop((*place, place[0] + width, place[1] + height))
+        sheet.paste(ImageChops.lighter(beneath, ink), place)
+        x += width + pen.gap
+    return x - start
+
+
+def render(
+    line: Line,
+    font: Path,
+    random: Random,
+    other: Path | None = None,
+    cuttings: Cuttings = MappingProxyType({}),
+) -> np.ndarray:
     """Draws a line on paper: grey image (64, width), dark ink on light paper.
 
-    `other` is a second handwriting font that may lend its capitals or figures.
+    `other` is a second handwriting font that may lend its capitals or figures, as may the real
+    hands of `cuttings`.
     """
     size = random.randint(38, 52)
-    hands = _hands(font, other or font, size, random)
+    hands = _hands(font, other or font, size, random, cuttings)
     words = line.text.split(" ")
-    width = int(sum(hands[-2].pen.getlength(word) + size for word in words)) + 6 * size
+    width = size * (len(line.text) + len(words) + 6)
     sheet = Image.new("L", (width, 3 * size), 0)
-    draw = ImageDraw.Draw(sheet)
     x, base = float(size), 1.8 * size
     gap = random.uniform(0.22, 0.5) * size
     bold = random.choice((0, 0, 0, 1))
@@ -616,8 +750,8 @@ def render(line: Line, font: Path, random: Random, other: Path | None = None) ->
         spread = random.random() < 0.25
         for run, pen in _runs(word, hands, spread):
             rise = random.gauss(0, 0.015 * size) if spread else 0
-            draw.text((x, y + rise), run, fill=255, font=pen, anchor="ls", stroke_width=bold)
-            x += pen.getlength(run) + (random.uniform(-0.01, 0.06) * size if spread else 0)
+            x += _drawn(sheet, x, y + rise, run, pen, bold, random)
+            x += random.uniform(-0.01, 0.06) * size if spread else 0
         boxes.append((start, x, y))
         x += gap * random.uniform(0.7, 1.4)
     if line.struck is not None:
@@ -627,7 +761,7 @@ def render(line: Line, font: Path, random: Random, other: Path | None = None) ->
                 (left - 3 + (right - left + 6) * step / 6, y - size * random.uniform(0.12, 0.4))
                 for step in range(7)
             ]
-            draw.line(points, fill=255, width=random.randint(2, 4), joint="curve")
+            ImageDraw.Draw(sheet).line(points, fill=255, width=random.randint(2, 4), joint="curve")
     ink: Picture = np.asarray(sheet, np.float32) / 255
     rows, columns = np.flatnonzero(ink.max(1) > 0.2), np.flatnonzero(ink.max(0) > 0.2)
     if not rows.size:
@@ -664,6 +798,7 @@ def write_lines(
     count: int,
     seed: int,
     only_drugs: bool = False,
+    cuttings: Cuttings = MappingProxyType({}),
 ) -> None:
     """Writes `count` lines with their images; see the module's docstring for the layout."""
     random = Random(seed)
@@ -696,7 +831,7 @@ def write_lines(
             ):
                 continue
             file = f"img/{made:05}.webp"
-            picture = render(line, font, random, random.choice(fonts))
+            picture = render(line, font, random, random.choice(fonts), cuttings)
             cv2.imwrite(str(out / file), picture, [cv2.IMWRITE_WEBP_QUALITY, 90])
             rows.writerow((file, line.transcript, "", "synthetic", font.stem, "", line.text))
             if line.drug:
@@ -720,6 +855,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--drugs", type=Path, required=True, help="CIS_bdpm.txt of the public drug database"
     )
     parser.add_argument("--prose", type=Path, help="JSON Lines of clinical text")
+    parser.add_argument(
+        "--glyphs", type=Path, help="folder of pipeline.training.glyphs, to draw with real hands"
+    )
     parser.add_argument("--count", type=int, default=7000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -738,9 +876,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         (options.out / "lines.txt").write_text("\n".join(texts), encoding="utf-8")
         (options.out / "prose.txt").write_text("\n".join(prose), encoding="utf-8")
         return
-    group: Group = "held-out" if options.held_out else "train"
     write_lines(
-        options.out, names, prose, group, options.count, options.seed, only_drugs=options.held_out
+        options.out,
+        names,
+        prose,
+        "held-out" if options.held_out else "train",
+        options.count,
+        options.seed,
+        only_drugs=options.held_out,
+        cuttings=read_cuttings(options.glyphs) if options.glyphs else {},
     )
 
 

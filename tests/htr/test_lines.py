@@ -7,13 +7,23 @@ import re
 from pathlib import Path
 from random import Random
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.ocr.symbols import STRUCK, SYMBOLS
 from samples.generator import lines
 from samples.generator.fonts import printed_fonts
-from samples.generator.lines import Line, any_line, brand_names, held_out, render
+from samples.generator.lines import (
+    Cutting,
+    Line,
+    RealPen,
+    any_line,
+    brand_names,
+    held_out,
+    render,
+)
 
 NAMES = ["DOLIPRANE", "XARELTO", "CO AMOXICLAV"]
 FICTION = ("019900", "026191", "035301", "046571", "053649", "063998")
@@ -72,6 +82,40 @@ def test_a_drawn_line_has_its_height_and_ink() -> None:
     assert plain.shape[0] == struck.shape[0] == lines.HEIGHT
     assert plain.shape[1] > 3 * lines.HEIGHT
     assert plain.min() < 130 < np.median(plain)
+
+
+def test_characters_of_real_hands_stand_on_the_line_in_their_size(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((20, 10), 255, np.uint8))
+    cv2.imwrite(str(tmp_path / "b.png"), np.full((30, 8), 255, np.uint8))
+    (tmp_path / "glyphs.tsv").write_text(
+        "file\tsymbol\twriter\theight\tdrop\na.png\t7\tw\t1.00\t0.00\nb.png\tg\tw\t1.00\t0.40\n"
+    )
+    given = lines.read_cuttings(tmp_path)
+    forms = {symbol: given[symbol]["w"] for symbol in given}
+    sheet = Image.new("L", (300, 200), 0)
+    went = lines._drawn(sheet, 20, 100, "7g", RealPen(forms, 40.0, 5.0), 0, Random(1))
+    ink = np.asarray(sheet) > 0
+    columns = np.flatnonzero(ink.any(0))
+    assert (columns[0], went) == (20, 20 + 5 + 11 + 5)
+    assert np.flatnonzero(ink[:, 25])[[0, -1]].tolist() == [60, 99]
+    assert np.flatnonzero(ink[:, 50])[[0, -1]].tolist() == [76, 115]
+
+
+def test_a_line_takes_its_figures_from_a_real_hand(tmp_path: Path) -> None:
+    fonts = printed_fonts()
+    if not fonts:
+        pytest.skip("no font to draw with is installed")
+    block = {"w": (Cutting(np.full((20, 20), 255, np.uint8), 1.0, 0.0),)}
+    plain = np.asarray(render(Line("888"), fonts[0], Random(1)))
+    inks = [
+        float(
+            (
+                np.asarray(render(Line("888"), fonts[0], Random(seed), None, {"8": block})) < 130
+            ).mean()
+        )
+        for seed in range(8)
+    ]
+    assert max(inks) > 2 * float((plain < 130).mean())
 
 
 def test_names_come_from_the_database_without_strength_or_laboratory(tmp_path: Path) -> None:

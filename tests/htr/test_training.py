@@ -82,6 +82,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_free_characters_are_cut_with_their_place_on_the_line() -> None:
+    pytest.importorskip("torch", reason="the training extra is not installed")
+    from pipeline.training.data import LineImage
+    from pipeline.training.glyphs import cut, placed
+
+    grey = np.full((64, 420), 235, np.uint8)
+    for place, symbol in enumerate("1950"):
+        cv2.putText(grey, symbol, (30 + 90 * place, 48), cv2.FONT_HERSHEY_DUPLEX, 1.2, 20, 2)
+    glyphs = cut(LineImage("", grey, "1950", "copiste", "w", frozenset()))
+    assert "".join(glyph.symbol for glyph in glyphs) == "1950"
+    assert all(abs(glyph.foot - 48) <= 3 for glyph in glyphs)
+    assert all(0.9 < height < 1.1 and abs(drop) < 0.1 for height, drop in placed(glyphs))
+
+
 def test_network_and_its_onnx_agree(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="the training extra is not installed")
     import onnxruntime

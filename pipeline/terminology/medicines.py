@@ -46,6 +46,10 @@ class Entry:
     marketed: bool = True
     key: int | None = None
 
+    @property
+    def is_insulin(self) -> bool:
+        return any(code.startswith("A10A") for code in self.atc)
+
     def has_strength(self, asked: Strengths) -> bool | None:
         """Whether a presentation has that strength; `None` when none is known.
 

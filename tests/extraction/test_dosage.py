@@ -101,6 +101,12 @@ def test_line_is_read_as_the_table_says(line: str, reading: str) -> None:
         ("1 cp tutes les 6 h", "1 cp toutes les 6 h"),
         ("1 cp à 8b, J4-JS, 5i dl", "1 cp à 8h, J4-J5, si dl"),
         ("1 cp av, repas", "1 cp av. repas"),
+        ("1 suppo m et 5, pendant l mois", "1 suppo m et s, pendant 1 mois"),
+        ("60 mgs/c, 1 inj s.e.", "60 mg s/c, 1 inj s.c."),
+        ("1-0-1si vertiges", "1-0-1 si vertiges"),
+        ("1 cp dlx jours", "1 cp dix jours"),
+        ("1 cp matin et soir5 jours", "1 cp matin et soir 5 jours"),
+        ("0,12S mg 1 cp dés le début", "0,125 mg 1 cp dès le début"),
     ],
 )
 def test_misread_line_means_the_same(misread: str, meant: str) -> None:
@@ -119,6 +125,7 @@ def test_a_guessed_spelling_is_never_silent(misread: str) -> None:
         "1 cp x3/j 2 fois par jour",
         "1 cp matin et soir 3",
         "schmilblick 2 cp/j",
+        "1 cp si dou1oirr",
     ],
 )
 def test_what_is_not_understood_is_said(line: str) -> None:

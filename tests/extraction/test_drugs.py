@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.evaluation.posology import load, score_lines
+from pipeline.extraction.dosage import read_dosage
 from pipeline.extraction.drugs import read_medications
 from pipeline.extraction.evidence import TextLine, document_from_text, text_lines
 from pipeline.extraction.pipeline import extract
@@ -24,6 +25,7 @@ from pipeline.model import (
     Match,
     Medication,
     MedicationAction,
+    Quantity,
     State,
     Word,
     ZoneKind,
@@ -106,6 +108,15 @@ def sentence(text: str, confidence: float = 1.0) -> list[Word]:
         ("Gliclazine 60 mg 1cp matin", "GLICLAZIDE", Match.FUZZY),
         ("Paracétarnol 1 g x 3/j", "PARACETAMOL", Match.NORMALISED),
         ("RAMIPRIL5 mg : 1-0-0", "RAMIPRIL", Match.EXACT),
+        ("Furosénnide 20 mg 1 cp/j", "FUROSEMIDE", Match.NORMALISED),
+        ("Kéfoprofènegel 2 applications/j", "KETOPROFENE", Match.NORMALISED),
+        ("PoursuivreTahor 20 1 cp/j", "TAHOR", Match.NORMALISED),
+        ("Acidee tranexamique 500 mg 2 cp", "ACIDE TRANEXAMIQUE", Match.NORMALISED),
+        ("Preyenar 13 1 injection IM", "PREVENAR 13", Match.FUZZY),
+        ("Naroxène 500 mg 1 cp x 2/j", "NAPROXENE", Match.FUZZY),
+        ("Differrine gel le soir", "DIFFERINE", Match.FUZZY),
+        ("Modopar 125 1 gél x 3/j", "MODOPAR", Match.EXACT),
+        ("oroken 200 1 cp x 2/j", "OROKEN", Match.EXACT),
     ],
 )
 def test_name_is_met(line: str, name: str, match: Match | None) -> None:
@@ -127,6 +138,46 @@ def test_a_name_in_no_list_is_kept_as_read_and_flagged(line: str) -> None:
     assert drug.name is None
     assert drug.match is Match.NONE
     assert medication.drug.state is State.DOUBTFUL
+
+
+def test_a_misread_name_with_units_is_no_other_drug_than_an_insulin() -> None:
+    assert "LANVIS" not in names(read("Lantis 24 U à 22 h"))
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("Prendre 1 comprimé de Spasfon 80 mg le soir", "1 comprimé de 80 mg le soir"),
+        ("2 bouffées de Ventoline 100 matin et soir", "2 bouffées de 100 matin et soir"),
+        ("Donner 5 ml de Toplexil le soir", "5 ml le soir"),
+        ("Faire une injection SC de Lovenox chaque jour", "une injection SC chaque jour"),
+        ("collyre Azarga 1 goutte le soir", "collyre 1 goutte le soir"),
+    ],
+)
+def test_what_stands_in_front_of_a_name_is_said_of_it(line: str, text: str) -> None:
+    (medication,) = read(line)
+    wanted = read_dosage(text)
+    assert medication.dosage is not None
+    assert medication.dosage.value is not None
+    steps = [step.model_copy(update={"text": ""}) for step in medication.dosage.value]
+    assert steps == [step.model_copy(update={"text": ""}) for step in wanted.dosages]
+
+
+def test_a_dose_in_front_of_a_name_is_not_of_the_medicine_before() -> None:
+    first, second = read("Amlor 5 mg 1 gél matin et 2 sachets de Movicol le soir")
+    doses = [m.dosage.value[0].dose for m in (first, second) if m.dosage and m.dosage.value]
+    assert [dose.unit for dose in doses if isinstance(dose, Quantity)] == ["gélule", "sachet"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Cytotec 200 µg : 4 cp 48 h après la Mifégyne",
+        "Acide folique 5 mg 1 cp/j sauf le jour du méthotrexate",
+    ],
+)
+def test_a_medicine_that_only_tells_when_is_not_prescribed(line: str) -> None:
+    assert len(read(line)) == 1
 
 
 def test_a_near_name_without_the_strength_is_not_believed() -> None:
@@ -324,6 +375,19 @@ def test_bizone() -> None:
             "Stop LASILIX, poursuivre TRIATEC 5 mg 1/j",
             [MedicationAction.STOP, MedicationAction.CONTINUE],
         ),
+        (
+            "Stop Xaarelto ; début Eliiquis 5 mg 1 cp x 2/j",
+            [MedicationAction.STOP, MedicationAction.START],
+        ),
+        (
+            "Stop Furosémide, pouursuivre Ramipril 5 mg 1/j",
+            [MedicationAction.STOP, MedicationAction.CONTINUE],
+        ),
+        (
+            "on continue bisoprolol 2,5 et on arrete le lercan",
+            [MedicationAction.CONTINUE, MedicationAction.STOP],
+        ),
+        ("KARDEGIC 75 1 sachet le midi, ne pas arrêter", [MedicationAction.START]),
         ("DOLIPRANE 1 g x 3/j", [MedicationAction.START]),
     ],
 )

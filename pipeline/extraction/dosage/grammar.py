@@ -8,13 +8,14 @@ and returns it, or returns `None` and leaves the cursor alone. `elements` tries 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from pipeline.extraction.dosage.lexer import Lexeme, complaint, lex
+from pipeline.extraction.dosage.lexer import Lexeme, complaint, is_known, lex
 from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.model import PeriodUnit, Weekday
 
@@ -109,7 +110,10 @@ class Clock(Element):
 
 @dataclass(frozen=True, slots=True)
 class Days(Element):
+    """Days of the week; `left` are those that were taken out of it ("sauf mardi")."""
+
     days: tuple[Weekday, ...]
+    left: tuple[Weekday, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,12 @@ class Repeats(Element):
 
 @dataclass(frozen=True, slots=True)
 class Need(Element):
-    """As needed, for a complaint or under a condition when one is given."""
+    """As needed, for a complaint or under a condition when one is given; `strange` where no list
+    has a word of the complaint, which may be misread."""
 
     reason: str = ""
     condition: str = ""
+    strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +438,7 @@ def number(c: Cursor) -> Decimal | None:
         if misread == 1 and (once or (c.sees("par", "/") and c.has("period", 1))):
             return Decimal(misread)
         ranged = c.sees("ou", "a") and c.has("number", 1)
-        if counted or ranged or (timed and c.any_of(_LEADS_TIME, -2)):
+        if counted or ranged or (timed and (misread == 1 or c.any_of(_LEADS_TIME, -2))):
             return Decimal(misread)
         value = _slash_fraction(c, misread) if misread == 1 else None
         if value is not None:
@@ -465,7 +471,7 @@ def _and_a_fraction(c: Cursor) -> Decimal:
     start = c.place
     c.word("et")
     fraction: Decimal | None = c.take("fraction")
-    if fraction is None and not c.sees("et", ahead=-1):
+    if fraction is None:
         top = c.take("number")
         fraction = None if top is None else _slash_fraction(c, top)
     if fraction is None or _scheme_ahead(c):
@@ -542,6 +548,13 @@ def span(c: Cursor) -> tuple[Decimal, Decimal | None] | None:
 
 
 def _period(c: Cursor) -> tuple[Decimal, PeriodUnit] | None:
+    letter, before, after = c.peek(), c.peek(-1), c.peek(1)
+    if letter is None:
+        return None
+    apart = before is not None and before.end < letter.start
+    numbered = after is not None and after.start == letter.end and "number" in after.readings
+    if letter.text == "j" and apart and numbered:
+        return None  # "x 3 J1": a day of the treatment
     unit = c.take("period")
     if unit is None:
         return None
@@ -551,7 +564,10 @@ def _period(c: Cursor) -> tuple[Decimal, PeriodUnit] | None:
 def time(c: Cursor) -> Time | None:
     """`7 jours`, `5 à 7 j`, `une semaine`."""
     start = c.place
-    c.word("les", "la", "le", "l")
+    first = c.peek()
+    elided = first is not None and c.text[first.end : first.end + 1] in ("'", "’")
+    if not c.word("les", "la", "le") and (elided or not c.has("period", 1)):
+        c.word("l")  # "l mois" is one month
     length = span(c)
     if c.sees("-") and c.has("period", 1) and c.has("fraction", -1):  # "une demi-heure"
         c.place += 1
@@ -1145,10 +1161,9 @@ def weekdays(c: Cursor) -> Element | None:
             days += week[week.index(days[-1]) + 1 : week.index(other) + 1]
         else:
             days.append(other)
-    if excluded:
-        days = [one for one in week if one not in days]
-    unique = tuple(one for one in week if one in days)
-    return Days(unique, **c.since(start))
+    named = tuple(one for one in week if one in days)
+    others = tuple(one for one in week if one not in days)
+    return Days(*((others, named) if excluded else (named,)), **c.since(start))
 
 
 def months(c: Cursor) -> Element | None:
@@ -1587,7 +1602,8 @@ def _needed(c: Cursor, start: int, reason: str) -> Need:
     place = c.since(start)
     corrected = " ".join(complaint(word) or word for word in reason.split())
     place["repaired"] = place["repaired"] or corrected != reason
-    return Need(corrected, **place)
+    strange = not all(map(is_known, re.findall(r"[^\W\d_]{3,}|\w*\d\w*[^\W\d_]\w*", corrected)))
+    return Need(corrected, strange=strange, **place)
 
 
 def _reason(c: Cursor) -> str:
@@ -2000,10 +2016,14 @@ def event(c: Cursor) -> Element | None:
         return None
     if c.has("moment") or c.has("period"):
         return None
-    if lexeme.text.split()[0] == "des" and "è" not in c.text[lexeme.start : lexeme.end].lower():
+    written = c.text[lexeme.start : lexeme.end].lower()
+    if lexeme.text.split()[0] == "des" and not {"è", "é"} & set(written):
         return None  # an article
     _free_text(c)
-    return Event(c.written(start), **c.since(start))
+    return Event(_ACUTE.sub("dès", c.written(start)), **c.since(start))
+
+
+_ACUTE: Final = re.compile(r"^dés\b")
 
 
 def within(c: Cursor) -> Element | None:
@@ -2060,7 +2080,7 @@ def place(c: Cursor) -> Element | None:
     if c.any_of(_NO_PLACE) or not _free_text(c):
         return None
     members = c.lexemes[here : c.place]
-    known = [m.readings["site"] for m in members if "site" in m.readings]
+    known = [m.readings["site"] for m in members if "site" in m.readings and not m.repaired]
     name = known[0] if known and len(members) == 1 else c.written(here)
     route = next((vocabulary().site_routes.get(one) for one in known), None)
     return Site(name, route, **c.since(start))

@@ -53,7 +53,7 @@ _TOKEN: Final = re.compile(
     (?P<thousands>(?<![\d.,/])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d]))
   | (?P<rounded>(?<![^\W_])[\dil|][\do]{0,2}\s?[\do]{3}(?=\s?(?:[uv]i|u)\b))
   | (?P<decimal>(?<![\d.,])\d+[.,]\d+(?!\d*[os](?:[\s%]|$)))
-  | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,](?:[\do]?s(?=[\s%/])|[\doli|]{1,3})
+  | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,](?:[\do]{0,2}s(?=[\s%/])|[\doli|]{1,3})
       |[oli|]{1,2}[.,]\d[\doli|]?)(?=\s|[a-zµ%/]|$))
   | (?P<dotted>(?<![^\W_])(?:[^\W\d_]\.){2,}[^\W\d_]?(?![^\W_]))
   | (?P<word>(?:[^\W_]|[½¼¾⅓⅔|¥])(?:(?!(?<![\dj])\d+[.,]\d)(?:[^\W_]|[½¼¾⅓⅔|¥]))*(?:\(s\))?)
@@ -113,16 +113,17 @@ _WARMTH: Final = re.compile(r"\s+t\s?°")
 _ENDING_IN_A: Final = frozenset(["déjà", "voilà", "delà", "cela"])
 _NOT_FRENCH: Final = re.compile(r"[áãåíìóòõúñýø]")
 _FIVE: Final = re.compile(
-    r"(?<![MmSs,/+-])(?<![MmSs,/+-]\s)\bS(?=\s?(?:j|jours?|mois|sem|semaines?|h|min|m[gq]|g|ml|µg|UI"
+    r"(?<![Mm][,/+-])(?<![Mm][,/+-]\s)(?<![Mm]\s)(?<![Mm]\set\s)(?<![/+-])\bS(?=\s?(?:j|jours?|mois|sem|semaines?|h|min|m[gq]|g|ml|µg|UI"
     r"|cps?|comp|g[eé]l|g[fto]{1,2}e?s?|gou[tf]+es|appl|fois|bouff)\b)"
-    r"|(?<![^\W_])S(?=\s?%)|[:,]\s*S(?=\s?(?:m[gq]|ml|µg|cps?|g[eé]l|gou[tf]+es)\b)"
+    r"|(?<![^\W_])S(?=\s?%)|(?<=[x×]\s)S(?=\s?/)|[:,]\s*S(?=\s?(?:m[gq]|ml|µg|cps?|g[eé]l|gou[tf]+es)\b)"
 )
 """A five that was read as a capital S; not the evening of « M, M, S »."""
 _FIVE_MEASURED: Final = re.compile(r"(?<![^\W_])S(?=(?:m[gq]|µg|ml)(?![^\W_]))")
 _FIVE_HUNDRED: Final = re.compile(r"S[0oO]{2}")
 _NOUGHT_INSIDE: Final = re.compile(r"(?<=[a-z])0(?=[a-z])")
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
-_DOSE_AND_DAYS: Final = re.compile(r"(?:cp|g[eé]l|sach|amp|caps|supp?o?)5\s(?=(?:j|jours?|sem)\b)")
+_BEFORE_DAYS: Final = re.compile(r"[^\W\d_]{2,}[2-9]\s(?=(?:j|jours?|sem|semaines?|mois)\b)")
+_SCHEME_AND_NEED: Final = re.compile(r"(\d{1,2})(si|sb)")
 _ROMAN: Final = re.compile(r"(?=[xvil])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _ROMAN_DROPS: Final = re.compile(r"([xvil]+)(?:gouttes?|gtt?e?s?)")
 _ROMAN_VALUES: Final = {"i": 1, "v": 5, "x": 10, "l": 50}
@@ -164,7 +165,11 @@ def _pieces(text: str) -> list[_Piece]:
             figures = raw.translate(_DIGITS)
             found.append(_Piece(figures, start, end, _decimal(figures), repaired=True))
         elif kind == "dotted":
-            found += _word(simple(raw.replace(".", "")), start, end)
+            letters = simple(raw.replace(".", ""))
+            if letters == "se":  # "s.c."
+                found.append(_Piece("sc", start, end, repaired=True))
+            else:
+                found += _word(letters, start, end)
         elif _TENS_OF_GRAMS.fullmatch(text, start, end):
             figures = raw[:-1].translate(_DIGITS)
             found.append(_Piece(figures, start, end - 1, Decimal(figures), True))
@@ -181,14 +186,22 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece(raw[1:], start + 1, end, Decimal(raw[1:])))
         elif raw == "s" and any(five.end() == end for five in _FIVE.finditer(text, 0)):
             found.append(_Piece("5", start, end, Decimal(5), repaired=True))
+        elif text[start:end] in ("lM", "1M", "|M"):
+            found.append(_Piece("im", start, end, repaired=True))
         elif _FIVE_HUNDRED.fullmatch(text, start, end):
             found.append(_Piece("500", start, end, Decimal(500), repaired=True))
         elif _FIVE_MEASURED.match(text, start):
             found.append(_Piece("5", start, start + 1, Decimal(5), repaired=True))
             found += _word(simple(raw[1:]), start + 1, end)
-        elif kind == "word" and _DOSE_AND_DAYS.match(lowered, start):
-            found += _word(simple(raw[:-1]), start, end - 1)  # "1 cp5 j"
-            found.append(_Piece("5", end - 1, end, Decimal(5)))
+        elif kind == "word" and _BEFORE_DAYS.match(lowered, start):
+            found += _word(simple(raw[:-1]), start, end - 1)  # "1 cp5 j", "soir5 jours"
+            found.append(_Piece(raw[-1], end - 1, end, Decimal(raw[-1])))
+        elif kind == "word" and raw[:-1] in ("mg", "g", "ui") and lowered[end:].startswith("/c"):
+            found += _word(raw[:-1], start, end - 1)  # "60 mgs/c"
+            found.append(_Piece("s", end - 1, end))
+        elif kind == "word" and (scheme := _SCHEME_AND_NEED.fullmatch(raw)) is not None:
+            found.append(_Piece(scheme[1], start, end - 2, Decimal(scheme[1])))
+            found.append(_Piece(scheme[2], end - 2, end))
         elif raw == "5i" and _complains(lowered, end):
             found.append(_Piece("si", start, end, repaired=True))
         elif kind == "word" and raw[-1] == "à" and len(raw) > 2 and raw not in _ENDING_IN_A:
@@ -292,6 +305,12 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             result[place] = piece._replace(text="j", repaired=True)
         elif piece.text == "q" and numbered:
             result[place] = piece._replace(text="g", repaired=True)
+        elif piece.text == "dlx" and after is not None and after.text in ("jour", "j"):
+            result[place] = piece._replace(text="dix", repaired=True)
+        elif piece.text == "5" and place > 1 and found[place - 2].text == "m":
+            joined = before is not None and before.text in ("et", "/")
+            if joined and (after is None or after.text in (",", ".", ";", "(")):
+                result[place] = piece._replace(text="s", number=None, repaired=True)  # "m et s"
         elif piece.text in ("e", "o") and before is not None and before.text == "/":
             if place > 1 and found[place - 2].text == "s":
                 result[place] = piece._replace(text="c", repaired=True)  # "s/c"
@@ -432,6 +451,8 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         figure = word[-1].translate(_DIGITS)
         return ((word[:-1], None, False), (figure, Decimal(figure), figure != word[-1]))
     digits = sum(c.isdigit() for c in word)
+    if digits == 1 and stem(clear := word.translate(_LETTERS)) in words.ordinary:
+        return ((stem(clear), None, True),)  # "ju5"
     if digits == 1 and _NOUGHT_INSIDE.search(word):
         return tuple((text, n, True) for text, n, _ in _split(_NOUGHT_INSIDE.sub("o", word)))
     figured = _FIGURE_BEHIND.fullmatch(word)
@@ -440,7 +461,7 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         if head == "lp" or words.known(head) in words.common or len(words.known(head) or "") > 5:
             return ((words.known(head) or head, None, False), (figure, Decimal(figure), False))
     if digits and len(word) - digits >= 3:
-        spelled = _looks_like(word)
+        spelled = looks_like(word)
         if spelled is not None:
             return ((spelled, None, True),)
     if digits == 1 and len(word) >= 3 and words.known(word[1:]) is None:
@@ -469,6 +490,8 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         spelled = _spelled(word)
         if spelled is not None:
             return ((spelled, None, True),)
+    if digits == 1 and _LETTER_READ_AS_DIGIT.fullmatch(word):
+        return ((stem(clear), None, True),)
     counted = _FIGURE_BEFORE.fullmatch(word)
     if counted is not None and (meant := _spelled(counted[2])) in words.common:
         return ((counted[1], Decimal(counted[1]), False), (str(meant), None, True))
@@ -486,6 +509,8 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
 
 _FIGURE_BEHIND: Final = re.compile(r"([a-z]{3,}|cp)([1-46-9]|[1-9]\d)|(lp)(\d{1,3})")
 """A word and the figure glued to it: `soir1 semaine`, `cp3 fois`, `LP5 mg`; a 5 may be an s."""
+_LETTER_READ_AS_DIGIT: Final = re.compile(r"[a-z]{2,}[015][a-z]{2,}|[a-z]{4,}5")
+"""A word that no list has, one letter of it read as a digit: `accè5`, `mou1ée`."""
 _FIGURE_BEFORE: Final = re.compile(r"(\d{1,3})([a-z]{5,})")
 """A figure and the word glued to it, which may be misread: `2boiffées`."""
 
@@ -553,9 +578,9 @@ def _part(
             return None  # a nought among letters is an o
         return 1.0, (piece, Decimal(piece), False)
     figures = piece.translate(_DIGITS)
-    if figures.isdecimal() and len(piece) <= 5:
-        digits = sum(c.isdigit() for c in piece)
-        if before.isdigit() or after.isdigit():
+    digits = sum(c.isdigit() for c in piece)
+    if figures.isdecimal() and len(piece) <= (7 if digits > 2 else 5):
+        if before.isdigit() or after.isdigit() or (before.isalpha() and piece[0] in "zqs"):
             return None
         rest = vocabulary().known(word[end:]) if end < len(word) else None
         counted = rest is not None and rest not in _GLUABLE_FILLERS
@@ -563,6 +588,8 @@ def _part(
         if digits or (start == 0 and counted and piece in ("l", "i", "|", "lo", "io")):
             return 1.3 + 0.2 * (len(piece) - digits), (figures, Decimal(figures), True)
     words = vocabulary()
+    if piece[-1] == "x" and piece in words.complaints:
+        return 1.2, (piece, None, False)  # "touxsèche"
     known = words.known(piece)
     free = piece in words.complaints or stem(piece) in words.ordinary
     if known is None and free and len(piece) > 3 and (start or end < len(word)):
@@ -570,7 +597,7 @@ def _part(
     if known is None:
         meant = words.misread.get(piece) if start or end < len(word) else None
         if meant is None and len(piece) > 3 and not piece[-1].isdigit():
-            meant = _looks_like(piece) or _singly().get(_DOUBLED.sub(r"\1", stem(piece)))
+            meant = looks_like(piece) or _singly().get(_DOUBLED.sub(r"\1", stem(piece)))
         return None if meant is None else (1.6, (meant, None, True))
     readings = words.phrases.get((known,), {})
     if not (_GLUABLE & readings.keys() or known in _GLUABLE_FILLERS):
@@ -611,7 +638,7 @@ def _free_lookalikes(*, pairs: bool) -> dict[str, str]:
     return {lookalike(word, pairs=pairs): word for word in known if len(word) > 4}
 
 
-def _looks_like(word: str) -> str | None:
+def looks_like(word: str) -> str | None:
     """The vocabulary's word that `word` spells but for characters that look alike."""
     return _look_up(word, _lookalikes)
 
@@ -664,10 +691,21 @@ def complaint(word: str) -> str | None:
     return None if match is None else known[match[0]]
 
 
+@lru_cache(maxsize=4096)
+def is_known(word: str) -> bool:
+    """Whether some list has the word: of dosage, of complaints or of ordinary ones."""
+    folded, words = simple(word), vocabulary()
+    return (
+        folded in words.complaints
+        or stem(folded) in words.ordinary
+        or words.known(folded) is not None
+    )
+
+
 def _spelled(word: str) -> str | None:
     """The vocabulary's word that `word` most plausibly is a misreading of."""
     words = vocabulary()
-    found = None if stem(word) in words.ordinary else _looks_like(word)
+    found = None if stem(word) in words.ordinary else looks_like(word)
     if found is None and len(word) > 4 and word not in words.complaints:
         found = _look_up(word, _free_lookalikes)
     if found is not None and stem(found) != stem(word):

@@ -256,6 +256,7 @@ class _Reader:
         self.strength: Found[Strength] | None = None
         self.provisional: Amount | None = None
         self.multiple = False
+        self.left: tuple[Weekday, ...] = ()
         self.form: Found[str] | None = None
         self.form_unit: str | None = None
         self.form_route: str | None = None
@@ -330,6 +331,7 @@ class _Reader:
                 self.take_moment(element, rest)
             case Days():
                 self.step.days = element.days
+                self.left = element.left
             case Bounds():
                 self.take_bounds(element)
             case Course():
@@ -473,6 +475,7 @@ class _Reader:
                 pass
             else:
                 step = self.branch()
+                step.days, self.left = self.left, ()  # "1 cp/j sauf mardi 1/2 cp"
         step.dose = amount
 
     def hands_out(self, amount: Amount, rest: Sequence[Element]) -> bool:
@@ -749,6 +752,8 @@ class _Reader:
             return
         step.needed = True
         step.reason = step.reason or need.reason
+        if need.strange:
+            self.doubts.append("Motif de prise à vérifier.")
 
     def take_maximum(self, maximum: Maximum) -> None:
         step = self.step

@@ -74,9 +74,11 @@ _GOES_ON: Final = re.compile(
 _CLOSE: Final = 0.9
 """Similarity below which a strength in common does not confirm a corrected name: many medicines
 share one."""
+_SHORT: Final = 40
+"""Characters that are read beside a name even where no word of dosage is known among them."""
 _PROSE: Final = 160
 """Characters behind a name in prose that may speak of its dosage."""
-_BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>→+o□]|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
+_BULLET: Final = re.compile(r"^\s*(?:[-–—•*·>→+□]|o(?=\s)|\d{1,2}\s*[).°/-]|\(\d{1,2}\))\s*(?=\S)")
 _PRESCRIBING: Final = frozenset(["prescription", "treatment"])
 _CONCLUDING: Final = frozenset(["conclusion", "plan"])
 _TREATMENT: Final = re.compile(r"\W*(?:traitements?|ttt|tt|trt)\b(?P<plain>\s*(?:[:.-]|$))?")
@@ -282,6 +284,7 @@ def _without_strength(line: TextLine, mention: Mention, terminology: Terminology
 _NAME: Final = r"((?:acide |Acide |ACIDE )?[^\W\d_][\w'-]{4,}(?:\s(?:lp|LP))?)\s+"
 _NAME_AND_STRENGTH: Final = re.compile(_NAME + r"(?=\d[\d ,.]*\s?(?:mg|g|µg|microg|mcg|ui|UI)\b)")
 _NAME_AND_FIGURE: Final = re.compile(_NAME + r"(?=\d{1,4}\b|\d[\d,.]*\s?[a-zµ])")
+_LONE_FIGURE: Final = re.compile(r"\s*(?P<value>\d+(?:[.,]\d+)?)\s*(?:$|[,;+&)]|et\b)")
 _ACTION_AND_NAME: Final = re.compile(
     r"(?i:\b(?:arr[eê]t(?:er)?|stop(?:per)?|suspendre|remplacer|poursui(?:vre|te)|continuer"
     r"|reprendre)\s+(?:(?:de|du|le|la)\s+|[dl]['’])?)([^\W\d_]{6,})"
@@ -347,14 +350,16 @@ def _misspelled(
         item = _Item(Mention(start, end, "", Match.NONE, 0.0), line, (start, start))
         item.passages = [(line, end, len(line.text) if stop is None else stop)]
         item.said = _read(item)
+        figure = _LONE_FIGURE.match(line.text, end)
         asked = _base_strengths(item.said)
+        if not asked and figure is not None and prescribing:
+            asked = ((Decimal(figure["value"].replace(",", ".")), ""),)
         near = _nearest(line, row, words(line, end), terminology, asked)
         entry = None if near is None else near.entry
         if near is None or entry is None or near.similarity < 0.8:
             continue
         acted = match.re is _ACTION_AND_NAME and near.similarity >= _LIKE
-        insulin = any(code.startswith("A10A") for code in entry.atc)
-        if insulin and prescribing:  # its units are a dose, no strength
+        if entry.is_insulin and prescribing:  # its units are a dose, no strength
             item.mention = near
             item.said = _read(item)
         elif not (acted or near.end > end) and (
@@ -679,13 +684,14 @@ def _name_size(line: TextLine, row: Sequence[Word]) -> int:
 
 def _read(item: _Item) -> Prescribed:
     text = "\n".join(line.text[start:end] for line, start, end in item.passages)
-    if not _MAY_CONTINUE.search(fold(text)) and not _TELLING.search(fold(text)):
+    silent = not _MAY_CONTINUE.search(fold(text)) and not _TELLING.search(fold(text))
+    if silent and (not item.line_like or len(text) > _SHORT):
         return Prescribed()
     entry = item.mention.entry
     strengths: set[Decimal] = set()
     insulin = False
     if entry is not None:
-        insulin = any(code.startswith("A10A") for code in entry.atc)
+        insulin = entry.is_insulin
         for offered in entry.strengths:
             for amount, unit in offered:
                 strengths.add(amount)
@@ -825,7 +831,7 @@ def _share_common(items: Sequence[_Item]) -> None:
     """ "le tout pendant 7 jours" behind the last medicine of a row is said of all of them."""
     for index, item in enumerate(items):
         text = item.line.folded[item.mention.end :]
-        if not re.search(r"\b(?:le tout|l'ensemble|tous|les deux|les 2|les trois)\b", text):
+        if not re.search(r"\b(?:le ?t[o0]ut|l'ensemble|tous|les deux|les 2|les trois)\b", text):
             continue
         bounds = next(
             (d.timing.bounds for d in item.said.dosages if d.timing and d.timing.bounds), None
@@ -1196,7 +1202,7 @@ _MET: Final = 0.4
 
 def _insulin(item: _Item) -> bool:
     entry = item.mention.entry
-    return entry is not None and any(code.startswith("A10A") for code in entry.atc)
+    return entry is not None and entry.is_insulin
 
 
 def _routed(item: _Item, steps: tuple[Dosage, ...]) -> tuple[Dosage, ...]:

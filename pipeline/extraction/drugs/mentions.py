@@ -16,6 +16,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Final
 
+from pipeline.extraction.dosage.lexer import looks_like
 from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.extraction.evidence import TextLine
 from pipeline.model import Match
@@ -235,17 +236,39 @@ def _glued(line: TextLine, word: Word, terminology: Terminology) -> tuple[Mentio
             text = line.text[start : word.end]
             return Mention(start, word.end, text, Match.NORMALISED, 1.0, entries), 1
     for cut in range(size - 3, 4, -1):
-        entries = terminology.at(word.text[:cut])
-        behind = known.known(word.text[cut:])
-        if entries and behind is not None and (size - cut > 3 or behind in ("gel", "pom", "gtt")):
+        head, tail = word.text[:cut], word.text[cut:]
+        behind = known.known(tail)
+        entries = terminology.at(head)
+        formed = {"form", "unit"} & _readings(tail) and (size - cut > 3 or cut > 6)
+        similarity = 1.0
+        if not entries and formed and (alike := terminology.alike(head)):
+            entries = tuple(near.entry for near in alike)
+            similarity = round(max(near.similarity for near in alike), 3)
+        told = behind is not None and (size - cut > 3 or behind in ("gel", "pom", "gtt"))
+        if entries and (told or formed):
             end = word.start + cut
             text = line.text[word.start : end]
             entries = _preferred(word.text[:cut], entries)
-            return Mention(word.start, end, text, Match.NORMALISED, 1.0, entries), 1
+            return Mention(word.start, end, text, Match.NORMALISED, similarity, entries), 1
     return None, 0
 
 
-_LEADS: Final = ("poursuivre", "poursuite", "continuer", "arreter", "arret", "stop", "remplacer")
+def _readings(word: str) -> frozenset[str]:
+    """What a word of dosage may mean, look-alike characters aside: `ponnmade` is a form."""
+    spelled = vocabulary().known(word) or looks_like(word)
+    return frozenset(vocabulary().phrases.get((spelled or "",), {}))
+
+
+_LEADS: Final = (
+    "avec",
+    "poursuivre",
+    "poursuite",
+    "continuer",
+    "arreter",
+    "arret",
+    "stop",
+    "remplacer",
+)
 """Words of what becomes of a medicine, to which its name may be glued."""
 
 
@@ -381,11 +404,15 @@ def _stand_out(
     if not candidates:
         return None
 
-    def rank(item: tuple[Near, Match]) -> tuple[bool, float, bool]:
+    def rank(item: tuple[Near, Match]) -> tuple[float, bool]:
         near, match = item
         agrees = near.entry.has_strength(tuple(strengths)) if strengths else None  # type: ignore[arg-type]
+        if any(unit == "UI" for _, unit in strengths) and near.entry.is_insulin:
+            agrees = True  # its units are a dose
         bonus = 0.06 if match is not Match.FUZZY else 0.0
-        return (agrees is False, -(near.similarity + bonus), not near.entry.marketed)
+        # lists of strengths have gaps: one that is not in them weighs less than two letters
+        bonus += {True: 0.05, False: -0.1, None: 0.0}[agrees]
+        return (-(near.similarity + bonus), not near.entry.marketed)
 
     ordered = sorted(candidates, key=rank)
     near, match = ordered[0]

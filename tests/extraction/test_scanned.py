@@ -9,26 +9,27 @@ import pytest
 from pipeline.config import Settings
 from pipeline.extraction.evidence import document_from_text
 from pipeline.extraction.pipeline import extract
-from pipeline.model import Extraction, State
+from pipeline.model import Alternative, Extraction, Line, State, ZoneKind
 
 HEAD = "Dr Alain FOURNEL\nMédecine générale\n\nMme ROY Zoé, née le 12/03/1986\nle 12/11/2026\n\n"
 
 
-def _scanned(text: str) -> Extraction:
-    """`text` extracted as if Tesseract had read it from a scan."""
-    document = document_from_text(HEAD + text)
+def _scanned(
+    text: str, head: str = HEAD, kind: ZoneKind = ZoneKind.PRINTED, **of_words: object
+) -> Extraction:
+    """`text` extracted as if it had been read from a scan, below a letterhead; `of_words` is what
+    an engine says of each word."""
+
+    def read(line: Line) -> Line:
+        words = tuple(word.model_copy(update=of_words) for word in line.words)
+        return line.model_copy(update={"engine": "tesseract 5.3", "kind": kind, "words": words})
+
+    document = document_from_text(head + text)
     pages = tuple(
-        page.model_copy(
-            update={
-                "lines": tuple(
-                    line.model_copy(update={"engine": "tesseract 5.3"}) for line in page.lines
-                )
-            }
-        )
-        for page in document.pages
+        page.model_copy(update={"lines": tuple(map(read, page.lines))}) for page in document.pages
     )
-    read = document.model_copy(update={"pages": pages})
-    return extract(read, Settings(), dt.date(2026, 11, 23))
+    scanned = document.model_copy(update={"pages": pages})
+    return extract(scanned, Settings(), dt.date(2026, 11, 23))
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,59 @@ def test_no_line_of_a_prescription_is_left_out() -> None:
     )
     names = [line.drug.value.name for line in found.medications if line.drug.value]
     assert names == ["UVEDOSE", "LANTUS", "ZYMAD"]
+
+
+@pytest.mark.parametrize(
+    ("day", "state"), [("12/11/2026", State.SURE), ("16 octobre 1982", State.DOUBTFUL)]
+)
+def test_a_date_of_long_ago_is_hardly_the_documents(day: str, state: State) -> None:
+    found = _scanned(f"Dr Alain FOURNEL\nle {day}\nOrdonnance\n\nLASILIX 40 mg\n", head="")
+    assert found.date is not None
+    assert found.date.state is state
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "state"),
+    [
+        ("1 cp le soir, AR 1 fois", ZoneKind.HANDWRITTEN, State.SURE),
+        ("1 cp le soir, AR", ZoneKind.PRINTED, State.SURE),
+        ("1 cp le soir, AR", ZoneKind.HANDWRITTEN, State.DOUBTFUL),
+        ("1 cp le soir, AR\n5 fais", ZoneKind.HANDWRITTEN, State.DOUBTFUL),
+    ],
+)
+def test_a_renewal_that_a_hand_left_at_the_end_of_its_row_is_doubted(
+    text: str, kind: ZoneKind, state: State
+) -> None:
+    (line,) = _scanned(f"Ordonnance\n\nLASILIX 40 mg\n{text}\n", kind=kind).medications
+    assert line.repeats is not None
+    assert line.repeats.state is state
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "state"),
+    [
+        ("Suivie pour PR, va bien", ZoneKind.PRINTED, State.SURE),
+        ("Suivie pour PR, va bien", ZoneKind.HANDWRITTEN, State.DOUBTFUL),
+        ("Antécédents : PR", ZoneKind.HANDWRITTEN, State.SURE),
+    ],
+)
+def test_letters_read_by_hand_are_a_problem_where_problems_stand(
+    text: str, kind: ZoneKind, state: State
+) -> None:
+    found = _scanned(f"Consultation\n\n{text}\n", kind=kind)
+    (problem,) = [one for one in found.conditions if one.text.value == "PR"]
+    assert problem.text.state is state
+
+
+def test_a_short_name_that_an_engine_only_offered_is_doubted() -> None:
+    offered = (Alternative(text="RAGE", confidence=0.95),)
+    found = _scanned("Ordonnance\n\nRoge 1 injection\n", alternatives=offered)
+    assert {one.drug.state for one in found.medications} == {State.DOUBTFUL}
+
+
+def test_a_piece_of_the_prescribers_name_is_no_name() -> None:
+    found = _scanned(
+        "Ordonnance\n\nLASILIX 40 mg\n", head="Dr Al ain FOURNEL\nMédecine générale\n\n"
+    )
+    assert found.prescriber.name is not None
+    assert found.prescriber.name.state is State.DOUBTFUL

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
-from pipeline.model import Extraction, Medication
+from pipeline.model import Extraction, Medication, Quantity
 
 Extracted = Callable[[str], Extraction]
 
@@ -126,3 +127,24 @@ def test_numbered_and_arrowed_medicines_open_rows_of_their_own(extracted: Extrac
         assert (one.drug.value.name, other.drug.value.name) == ("FOSAMAX", "MACROGOL 4000")
         assert _repeats(one) == 2 and _repeats(other) is None
         assert one.dosage is not None and other.dosage is not None
+
+
+def test_a_line_goes_on_behind_page_number_and_running_head(extracted: Extracted) -> None:
+    found = extracted(
+        "Dr Claire DELAUNAY\nMédecine générale\n\nMme AUBERT Marie\n\nOrdonnance\n\n"
+        "FOSAMAX 70 mg cp\n1/2\fDr Claire Delaunay - AUBERT Marie\n"
+        "1 cp une fois par semaine, le dimanche\n2/2\n"
+    )
+    (medication,) = found.medications
+    assert medication.dosage is not None and medication.dosage.value is not None
+    (dosage,) = medication.dosage.value
+    assert dosage.timing is not None and dosage.timing.day_of_week == ("sun",)
+    assert isinstance(dosage.dose, Quantity) and dosage.dose.value == 1
+    assert all("Claire" not in one.text.evidence.text for one in found.conditions)
+
+
+def test_half_a_tablet_on_the_last_row_is_no_page_number(extracted: Extracted) -> None:
+    (medication,) = extracted("Ordonnance\n\nLEXOMIL 6 mg\n1/4 le soir\n").medications
+    assert medication.dosage is not None and medication.dosage.value is not None
+    (dosage,) = medication.dosage.value
+    assert isinstance(dosage.dose, Quantity) and dosage.dose.value == Decimal("0.25")

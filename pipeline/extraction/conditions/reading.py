@@ -19,6 +19,7 @@ from pipeline.model import Certainty, Code, Condition, ConditionRole, ZoneKind
 from pipeline.terminology import Labels
 from pipeline.terminology.cim10 import SYSTEM
 
+LETTERS_BY_HAND = "Sigle lu à la main hors des antécédents : à relire."
 UNKNOWN_BY_HAND = "Écrit à la main, et d'aucune liste : à relire."
 _ROLES = {
     "reason": ConditionRole.REASON,
@@ -239,8 +240,16 @@ def _named(line: TextLine, hit: Hit, listed: bool) -> Condition:
     elif qualified.past and role is ConditionRole.PROBLEM:
         role = ConditionRole.HISTORY
     span = line.span(hit.start, hit.end)
+    letters = hit.end - hit.start <= 3 and line.kind is ZoneKind.HANDWRITTEN
     return Condition(
-        text=value("condition", span.text, span, "conditions.table", trust=0.95),
+        text=value(
+            "condition",
+            span.text,
+            span,
+            "conditions.table",
+            trust=0.95,
+            doubts=(LETTERS_BY_HAND,) if letters and not listed else (),
+        ),
         code=hit.problem.code,
         certainty=qualified.certainty,
         role=role,

@@ -10,9 +10,12 @@ from pipeline.extraction.evidence import TextLine, value
 from pipeline.model import Value
 
 AFTER_TODAY = "Date postérieure au jour de la lecture."
-OLD = "Date très ancienne."
+OLD = "Date ancienne : est-ce bien celle du document ?"
 SEVERAL = "Plusieurs dates possibles pour le document."
 NO_LABEL = "Date sans libellé."
+_RECENT = 3
+"""Years within which a paper that comes in was written: an older date is likelier a birth date
+whose label was not read."""
 CENTURY = "Année écrite sur deux chiffres."
 
 
@@ -47,7 +50,7 @@ def document_date(lines: Sequence[TextLine], today: dt.date) -> Value[dt.date] |
     if best.date is not None:
         if best.date > today:
             doubts.append(AFTER_TODAY)
-        elif best.date.year < today.year - 60:
+        elif best.date.year < today.year - _RECENT:
             doubts.append(OLD)
     if score < 1.5:
         doubts.append(NO_LABEL)

@@ -290,6 +290,8 @@ _ACTION_AND_NAME: Final = re.compile(
     r"|reprendre)\s+(?:(?:de|du|le|la)\s+|[dl]['’])?)([^\W\d_]{6,})"
 )
 """What is stopped or goes on may stand there without its strength."""
+_SHORT: Final = 5
+"""Letters up to which a name that the engine only offered may be another word."""
 _FAR: Final = 0.8
 """Similarity under which a strength has to confirm a name."""
 _LIKE: Final = 0.85
@@ -791,7 +793,7 @@ _MAY_SHARE: Final = re.compile(r"qsp|q\.s|pour|renouvel|\bar\b|\bnr\b|traitement
 
 def _continues(line: TextLine, last: _Item) -> bool:
     """Whether a row without a name goes on with the dosage of the medicine above it."""
-    if line.section != last.line.section or line.page != last.line.page:
+    if line.section != last.line.section:
         return False
     if not last.line_like or not _MAY_CONTINUE.search(line.folded) or len(line.text) > 160:
         return False
@@ -919,7 +921,10 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
         form=_form(item),
         dosage=_dosage(item),
         action=_final_action(item, struck),
-        repeats=_value(item, "supply", said.repeats, "dosage.renewal") or _shared(item, "repeats"),
+        repeats=_value(
+            item, "supply", said.repeats, "dosage.renewal", doubts=_uncounted_renewal(item)
+        )
+        or _shared(item, "repeats"),
         supply_duration=_value(item, "supply", said.supply, "dosage.supply")
         or _shared(item, "supply"),
         dispense_quantity=_value(item, "supply", said.dispense_quantity, "dosage.dispense"),
@@ -1001,6 +1006,17 @@ def _handwritten(item: _Item, found: Found[T] | None) -> tuple[str, ...]:
     return ()
 
 
+def _uncounted_renewal(item: _Item) -> tuple[str, ...]:
+    """A doubt where a hand ended its row with « AR »: the number may stand on the next one."""
+    found = item.said.repeats
+    if found is None:
+        return ()
+    (*_, span) = _spans(item, found.start, found.end) or [item.line.span()]
+    ends = span.end == len(span.line.text.rstrip()) and not _DIGIT.search(span.text)
+    by_hand = span.line.kind is ZoneKind.HANDWRITTEN
+    return (RENEWAL_UNCOUNTED,) if ends and by_hand and found.value else ()
+
+
 def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Drug]:
     mention, entry = item.mention, item.mention.entry
     doubts: list[str] = []
@@ -1012,6 +1028,8 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
     elif mention.match is not Match.EXACT:
         far = round(100 * mention.similarity)
         remarks.append(f"Nom rapproché de {_shown(item)} (ressemblance {far} %).")
+        if mention.match is Match.LATTICE and not known and len(mention.listed) <= _SHORT:
+            doubts.append("Nom court que rien d'autre sur la ligne ne confirme.")
         if mention.match is Match.FUZZY:
             trust = 0.95 if known else 0.8
             if not known:
@@ -1162,6 +1180,7 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
     )  # fmt: skip
 
 
+RENEWAL_UNCOUNTED: Final = "Nombre de renouvellements non écrit ou non lu."
 COUNT_LOST: Final = "Le nombre devant l'unité de prise n'a pas été lu."
 _UNCOUNTED: Final = re.compile(
     r"^\W*(?:prendre|posologie\s*:?)?\s*(?:cp[sr]?|comprim[ée]s?|g[ée]l(?:ules?)?|sachets?|amp(?:oules?)?"

@@ -83,7 +83,36 @@ def head_rows(
         for i, line in enumerate(lines)
         if i > 0.5 * len(lines) and not _CLINICAL.search(line.folded) and _echoes(line, said)
     }
-    return frozenset(head | echoes)
+    return frozenset(head | echoes | _furniture(lines, patient, prescriber))
+
+
+_PAGE_NUMBER = re.compile(r"\W*(?:page\s*)?(?P<page>\d{1,2})\s*(?:/|sur)\s*(?P<of>\d{1,2})\W*")
+_LIKE = 75.0
+"""Likeness in per cent of a name at the head of a further page, read less well than the first."""
+
+
+def _furniture(
+    lines: Sequence[TextLine], patient: Patient, prescriber: Prescriber
+) -> frozenset[int]:
+    """Page numbers, and the names at the head of further pages: what the sheets of one document
+    carry so as not to be lost, between two rows that belong together."""
+    names = [fold(one.value.family) for one in patient.names if one.value is not None]
+    if prescriber.name is not None and prescriber.name.value is not None:
+        names.append(fold(prescriber.name.value.family))
+    found = set()
+    for before, line, after in zip((None, *lines), lines, (*lines[1:], None), strict=False):
+        first = before is None or before.page != line.page
+        number = _PAGE_NUMBER.fullmatch(line.folded)
+        if number is not None and (first or after is None or after.page != line.page):
+            if 1 <= int(number["page"]) <= int(number["of"]) > 1:
+                found.add(line.number)
+        elif first and before is not None and not _CLINICAL.search(line.folded):
+            words = re.findall(r"[a-z'-]{3,}", line.folded)
+            if len(words) <= 8 and any(
+                fuzz.ratio(name, word) >= _LIKE for name in names for word in words
+            ):
+                found.add(line.number)
+    return frozenset(found)
 
 
 def _letterhead_end(lines: Sequence[TextLine], patient: Patient, prescriber: Prescriber) -> int:

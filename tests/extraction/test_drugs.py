@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pipeline.model import (
     Alternative,
     Box,
     Document,
+    Extraction,
     Line,
     Match,
     Medication,
@@ -567,6 +568,15 @@ def test_a_misread_name_is_put_forward_as_understood_and_kept_as_read() -> None:
     assert medication.drug.value is not None
     assert medication.drug.value.text == "KARDEGIC"
     assert medication.drug.evidence.text == "Kardege"
+
+
+def test_a_name_that_a_wide_hand_spaces_is_put_forward_in_one_piece(
+    extracted: Callable[[str], Extraction],
+) -> None:
+    (medication,) = extracted("Ordonnance\n\nco aprovel 150 mg/12,5 mg\n").medications
+    assert medication.drug.value is not None
+    assert (medication.drug.value.text, medication.drug.value.name) == ("COAPROVEL", "COAPROVEL")
+    assert medication.drug.evidence.text == "co aprovel"
 
 
 def test_a_word_of_a_stamp_is_no_medicine() -> None:

@@ -23,6 +23,8 @@ from pipeline.model import Alternative
         ("Dextro 1,69 g/1", "Dextro 1,69 g/l"),
         ("dans l'æil droit", "dans l'œil droit"),
         ("Sp0O2 94%", "SpO2 94%"),
+        ("SpO 2 98 %, Sp O2 98 %", "SpO2 98 %, SpO2 98 %"),
+        ("PRÉ NOM : Zoé", "PRÉNOM : Zoé"),
         ("TA 14/10, 39°%6, FR 16", "TA 14/10, 39°6, FR 16"),
         ("HU 17 e BDC 144/min e BU : sucre 0", "HU 17 • BDC 144/min • BU : sucre 0"),
         # and what must stay

@@ -51,7 +51,7 @@ from pipeline.model import (
     ZoneKind,
 )
 from pipeline.terminology import Entry, Product, Terminology
-from pipeline.terminology.names import fold_name
+from pipeline.terminology.names import fold_name, squash
 from pipeline.terminology.strengths import Strengths, base
 
 T = TypeVar("T")
@@ -290,7 +290,7 @@ _ACTION_AND_NAME: Final = re.compile(
     r"|reprendre)\s+(?:(?:de|du|le|la)\s+|[dl]['’])?)([^\W\d_]{6,})"
 )
 """What is stopped or goes on may stand there without its strength."""
-_SHORT: Final = 5
+_FEW_LETTERS: Final = 5
 """Letters up to which a name that the engine only offered may be another word."""
 _FAR: Final = 0.8
 """Similarity under which a strength has to confirm a name."""
@@ -956,6 +956,13 @@ def _listed(item: _Item) -> str:
     return listed.upper() if listed and listed != fold_name(shown) else shown
 
 
+def _in_pieces(mention: Mention) -> bool:
+    """Whether a space stands in a name that has none: « co aprovel »."""
+    name = "" if mention.entry is None else fold_name(mention.entry.name)
+    read = fold_name(mention.text)
+    return " " in read and " " not in name and squash(read) == squash(name)
+
+
 def _shared(item: _Item, name: str) -> Value[T] | None:
     """A value said once for several medicines, with the evidence of the row that says it."""
     if item.common is None:
@@ -1028,7 +1035,7 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
     elif mention.match is not Match.EXACT:
         far = round(100 * mention.similarity)
         remarks.append(f"Nom rapproché de {_shown(item)} (ressemblance {far} %).")
-        if mention.match is Match.LATTICE and not known and len(mention.listed) <= _SHORT:
+        if mention.match is Match.LATTICE and not known and len(mention.listed) <= _FEW_LETTERS:
             doubts.append("Nom court que rien d'autre sur la ligne ne confirme.")
         if mention.match is Match.FUZZY:
             trust = 0.95 if known else 0.8
@@ -1050,7 +1057,8 @@ def _drug(item: _Item, terminology: Terminology, known: bool | None) -> Value[Dr
         name = _with_variant(item, name)
     codings, products = _codings(item, terminology)
     # What was misread is not what is written: the evidence keeps it.
-    written = mention.text if mention.match in (Match.EXACT, Match.NONE) else _listed(item)
+    as_read = mention.match in (Match.EXACT, Match.NONE) and not _in_pieces(mention)
+    written = mention.text if as_read else _listed(item)
     drug = Drug(
         text=written,
         name=name,

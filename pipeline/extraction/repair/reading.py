@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
@@ -123,15 +124,30 @@ _CUT = re.compile(
 
 def _uncut(line: TextLine) -> TextLine:
     """`line` with figures such as « 0, 05 » and « 12, 5 mg » in one piece: no number ends with a
-    comma after 0, and of a strength nobody names two with one unit. The label « DDN » likewise."""
+    comma after 0, and of a strength nobody names two with one unit. The label « DDN » and words of
+    the vocabulary that a wide hand spaces likewise."""
     gaps = [match.start(match.lastgroup or 0) for match in _CUT.finditer(line.text)]
-    for gap in reversed(gaps):
+    for gap in sorted({*gaps, *_inside_words(line)}, reverse=True):
         tokens = tuple(
             replace(token, start=token.start - 1, end=token.end - 1) if token.start > gap else token
             for token in line.tokens
         )
         line = replace(line, text=line.text[:gap] + line.text[gap + 1 :], tokens=tokens)
     return line
+
+
+def _inside_words(line: TextLine) -> list[int]:
+    """Places of the spaces within words of the vocabulary: « SpO 2 », « PRÉ NOM »."""
+    known = _words()
+    words = [(token, line.folded[token.start : token.end]) for token in line.tokens]
+    return [
+        one.end
+        for (one, first), (other, second) in pairwise(words)
+        if other.start == one.end + 1
+        and first + second in known
+        and not {first, second} <= known.keys()
+        and not (len(first) == len(second) == 2 and second.isalpha())  # « mm Hg »
+    ]
 
 
 def _beside(written: str, before: str, after: str) -> str:

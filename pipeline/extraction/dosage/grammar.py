@@ -195,9 +195,11 @@ class Maximum(Element):
 
 @dataclass(frozen=True, slots=True)
 class Interval(Element):
-    """The least time between intakes; without a time it speaks of the rate before it."""
+    """The least time between intakes; without a time it speaks of the rate before it. `renewed`
+    where what is given is given again then ("à renouveler toutes les 72 h")."""
 
     time: Time | None = None
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -828,6 +830,8 @@ def cycle(c: Cursor) -> Element | None:
     if c.word("sur", "/"):
         c.word("les")
         of = number(c)
+        if of == on == 7 and unit == "d":  # "7 j/7": every day
+            return Rate(None, None, Decimal(1), None, "d", **c.since(start))
         if of is not None and of > on:
             other = c.peek()
             if other is not None and other.readings.get("period") in (unit, "d", "wk"):
@@ -1792,10 +1796,11 @@ def renewal(c: Cursor) -> Element | None:
     if "renouv" in head.text:
         c.word(".")
     here = c.place
-    if c.take("every") is not None or c.word("apre", "au bout de", "dan", "apres"):
+    each = c.take("every") is not None
+    if each or c.word("apre", "au bout de", "dan", "apres"):
         length = time(c)
         if length is not None and length.unit in ("h", "min"):
-            return Interval(length, **c.since(start))
+            return Interval(length, each, **c.since(start))
         if length is not None:  # "à renouveler dans 3 mois" says when, not how often
             return Instruction(c.written(start), **c.since(start))
         c.place = here
@@ -1935,6 +1940,9 @@ def fractioned(c: Cursor) -> Element | None:
             length_ = Time(Decimal(1), None, c.take("period_adverb") or "d", **c.since(start))
     if length_ is None:
         return Instruction(c.written(start), **c.since(start))
+    here = c.place
+    if not c.word("en") or time(c) is None:  # "de sept jours en sept jours"
+        c.place = here
     return DispenseInterval(length_, **c.since(start))
 
 
@@ -1972,9 +1980,15 @@ def titration(c: Cursor) -> Element | None:
             c.place += 1
         return Instruction(c.written(start), **c.since(start))
     if c.take("titration_bare") is not None:  # "augmenter 5 gouttes par semaine"
-        counted = number(c) is not None and (c.take("measure") or c.take("unit"))
-        rhythm = counted and (every(c) is not None or _per(c) is not None)
-        return Instruction(c.written(start), **c.since(start)) if rhythm else None
+        here = c.place
+        if number(c) is None or not (c.take("measure") or c.take("unit")):
+            c.place = here
+        if every(c) is None and (c.place == here or _per(c) is None):
+            return None
+        if c.has("until") or c.has("maximum"):  # "jusqu'à 150 mg matin et soir"
+            while not c.done and not c.sees(",", ";", ".", "(", ")") and not c.has("then"):
+                c.place += 1
+        return Instruction(c.written(start), **c.since(start))
     if c.take("titration") is None:
         return None
     c.word("la", "dose", "de", "d")
@@ -2041,6 +2055,41 @@ def within(c: Cursor) -> Element | None:
     return Event(c.written(start), **c.since(start))
 
 
+def relative(c: Cursor) -> Element | None:
+    """`30 min avant le rapport`, `1 à 2 h avant la consommation`: how long before or after what."""
+    start = c.place
+    length = time(c)
+    if length is None or length.unit not in ("min", "h", "d"):
+        return None
+    if c.has("event") and (c.sees_start("avant") or c.sees_start("apre")):
+        c.place += 1
+        _free_text(c)
+        return Event(c.written(start), **c.since(start))
+    if not c.word("avant", "apre", "avant le", "avant la", "apre la", "apre le"):
+        return None
+    named = c.lexemes[c.place - 1].text.endswith((" le", " la"))
+    if not (c.word("le", "la", "les", "l", "chaque", "un", "une") or named) or c.done:
+        return None
+    if c.any_of(frozenset(["number", "period", "moment", "meal"])):
+        return None
+    _free_text(c)
+    return Event(c.written(start), **c.since(start))
+
+
+def relay(c: Cursor) -> Element | None:
+    """`puis relais per os`: another step, by another route."""
+    start = c.place
+    c.take("then")
+    if not c.word("relai", "relais", "relais par", "relai par") or not c.has("route"):
+        return None
+    here = c.place
+    c.place += 1
+    if c.done or c.sees(",", ";", ".", ")"):
+        return Instruction(c.written(start), **c.since(start))
+    c.place = here
+    return Then(**c.since(start))
+
+
 def then(c: Cursor) -> Element | None:
     start = c.place
     if c.take("then") is None:
@@ -2073,15 +2122,17 @@ def place(c: Cursor) -> Element | None:
     start = c.place
     if not c.word("sur"):
         return None
-    c.word("tout", "toute", "toutes", "tou", "chaque")
-    if not (c.word("le", "la", "les", "l") or c.sees("tou", "toute", "chaque", ahead=-1)):
-        return None
     here = c.place
+    whole = c.word("tout", "toute", "toutes", "tou", "chaque")
+    if not (c.word("le", "la", "les", "l") or whole):
+        return None
+    here = here if whole else c.place
     if c.any_of(_NO_PLACE) or not _free_text(c):
         return None
     members = c.lexemes[here : c.place]
     known = [m.readings["site"] for m in members if "site" in m.readings and not m.repaired]
-    name = known[0] if known and len(members) == 1 else c.written(here)
+    alone = members[0].readings.get("site") if len(members) == 1 else None
+    name = alone or c.written(here)
     route = next((vocabulary().site_routes.get(one) for one in known), None)
     return Site(name, route, **c.since(start))
 
@@ -2126,6 +2177,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (titration, "titration titration_bare =+"),
         (pause, f"then pause =avec =, {_NUMBER}"),
         (adjusting, "adjusting"),
+        (relay, "then action"),
         (then, "then"),
         (_flag("alternatively", Alternating), "alternatively"),
         (
@@ -2144,6 +2196,7 @@ RULES: Final[tuple[tuple[Rule, frozenset[str]], ...]] = tuple(
         (interval, f"interval =a =avec =tou =les {_NUMBER}"),
         (maximum, "maximum number"),
         (within, "=dan =apre =au"),
+        (relative, _NUMBER),
         (worn, "=de =entre"),
         (gestation, f"=a =vers =de =des =entre {_NUMBER}"),
         (ages, "=a"),

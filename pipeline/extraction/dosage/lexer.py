@@ -184,6 +184,9 @@ def _pieces(text: str) -> list[_Piece]:
         elif text[start] == "S" and _WEEK.match(lowered, start):
             found.append(_Piece("s", start, start + 1))
             found.append(_Piece(raw[1:], start + 1, end, Decimal(raw[1:])))
+        elif raw in ("hsi", "hsb") and found and found[-1].number is not None:
+            found.append(_Piece("h", start, start + 1))  # "14 hsi douleur"
+            found.append(_Piece(raw[1:], start + 1, end))
         elif raw == "s" and any(five.end() == end for five in _FIVE.finditer(text, 0)):
             found.append(_Piece("5", start, end, Decimal(5), repaired=True))
         elif text[start:end] in ("lM", "1M", "|M"):
@@ -678,7 +681,8 @@ def complaint(word: str) -> str | None:
     """The complaint that `word` is a misreading of; `None` where it is one, or far from any."""
     folded = simple(word)
     known = vocabulary().complaints
-    if folded in known or len(folded) < 4 or stem(folded) in vocabulary().ordinary:
+    usual = stem(folded) in vocabulary().ordinary or vocabulary().known(folded) is not None
+    if folded in known or len(folded) < 4 or usual:
         return None
     if len(folded) == 4:
         alike = (word for word in known if lookalike(word) == lookalike(folded))

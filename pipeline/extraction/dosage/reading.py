@@ -315,7 +315,9 @@ class _Reader:
             self.repaired = True
         if self.about_medicine(element):
             return
-        if self.after_then and not isinstance(element, Instruction | Form | Route | Site):
+        routed = isinstance(element, Route) and any(isinstance(e, Amount | Rate) for e in rest)
+        aside = isinstance(element, Instruction | Form | Route | Site) and not routed
+        if self.after_then and not aside:
             self.steps.append(_Step())
             self.after_then = False
         match element:
@@ -790,7 +792,11 @@ class _Reader:
 
     def take_interval(self, interval: Interval) -> None:
         step = self.step
-        if interval.time is not None:
+        patch = step.dose is not None and step.dose.unit == "patch" and step.rate is None
+        if interval.time is not None and interval.renewed and patch:
+            length = interval.time  # a patch "à renouveler toutes les 72 h"
+            step.rate = Rate(Decimal(1), None, length.low, None, length.unit)
+        elif interval.time is not None:
             step.interval = interval.time
         elif step.rate is not None and step.rate.unit == "h" and step.rate.period is not None:
             step.interval = Time(step.rate.period, None, "h")

@@ -415,7 +415,7 @@ def _brand_in_brackets(line: TextLine, mentions: list[Mention]) -> list[Mention]
 
 _REFERRED_TO: Final = re.compile(
     r"(?:\b(?:apre[s5]|avant|a distance d[eu]|a distance de la)\s+|\bd'intervalle avec\s+)"
-    r"(?:la prise (?:de |du )?|l[ea] |l')?$"
+    r"(?:la prise (?:de |du )?|l[ea] |[li1]')?$"
 )
 """« 48 h après la Mifégyne »: a medicine that only tells when another is taken."""
 

@@ -105,6 +105,7 @@ def test_line_is_read_as_the_table_says(line: str, reading: str) -> None:
         ("60 mgs/c, 1 inj s.e.", "60 mg s/c, 1 inj s.c."),
         ("1-0-1si vertiges", "1-0-1 si vertiges"),
         ("1 cp dlx jours", "1 cp dix jours"),
+        ("1 e à s le soir", "1 c à s le soir"),
         ("1 cp matin et soir5 jours", "1 cp matin et soir 5 jours"),
         ("0,12S mg 1 cp dés le début", "0,125 mg 1 cp dès le début"),
     ],
@@ -126,6 +127,8 @@ def test_a_guessed_spelling_is_never_silent(misread: str) -> None:
         "1 cp matin et soir 3",
         "schmilblick 2 cp/j",
         "1 cp si dou1oirr",
+        "1 cp pendant quatrze jours",
+        "S1| 1 cp",
     ],
 )
 def test_what_is_not_understood_is_said(line: str) -> None:

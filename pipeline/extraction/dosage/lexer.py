@@ -55,6 +55,7 @@ _TOKEN: Final = re.compile(
   | (?P<decimal>(?<![\d.,])\d+[.,]\d+(?!\d*[os](?:[\s%]|$)))
   | (?P<blurred>(?<![^\W_])(?:[oli|]*\d[\doli|]*[.,](?:[\do]{0,2}s(?=[\s%/])|[\doli|]{1,3})
       |[oli|]{1,2}[.,]\d[\doli|]?)(?=\s|[a-zµ%/]|$))
+  | (?P<days>(?<![^\W_])(?:lu|ma|me|je|ve|sa|di)(?:[-/.](?:lu|ma|me|je|ve|sa|di))+(?![^\W_]))
   | (?P<dotted>(?<![^\W_])(?:[^\W\d_]\.){2,}[^\W\d_]?(?![^\W_]))
   | (?P<word>(?:[^\W_]|[½¼¾⅓⅔|¥])(?:(?!(?<![\dj])\d+[.,]\d)(?:[^\W_]|[½¼¾⅓⅔|¥]))*(?:\(s\))?)
   | (?P<arrow>[-=]+>|→|⇒)
@@ -120,6 +121,10 @@ _FIVE: Final = re.compile(
 """A five that was read as a capital S; not the evening of « M, M, S »."""
 _FIVE_MEASURED: Final = re.compile(r"(?<![^\W_])S(?=(?:m[gq]|µg|ml)(?![^\W_]))")
 _FIVE_HUNDRED: Final = re.compile(r"S[0oO]{2}")
+_DAYS_BY_LETTERS: Final = {
+    "lu": "lundi", "ma": "mardi", "me": "mercredi", "je": "jeudi", "ve": "vendredi",
+    "sa": "samedi", "di": "dimanche",
+}  # fmt: skip
 _NOUGHT_INSIDE: Final = re.compile(r"(?<=[a-z])0(?=[a-z])")
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
 _BEFORE_DAYS: Final = re.compile(r"[^\W\d_]{2,}[2-9]\s(?=(?:j|jours?|sem|semaines?|mois)\b)")
@@ -164,6 +169,10 @@ def _pieces(text: str) -> list[_Piece]:
         elif kind == "blurred":
             figures = raw.translate(_DIGITS)
             found.append(_Piece(figures, start, end, _decimal(figures), repaired=True))
+        elif kind == "days":
+            for day in re.finditer(r"[^\W_]+", raw):
+                place_of = start + day.start()
+                found.append(_Piece(_DAYS_BY_LETTERS[day.group()], place_of, start + day.end()))
         elif kind == "dotted":
             letters = simple(raw.replace(".", ""))
             if letters == "se":  # "s.c."
@@ -181,7 +190,7 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece("d", start, end, repaired=True))
         elif raw in ("m1", "mi", "m|") and found and (found[-1].number or found[-1].text == "/"):
             found.append(_Piece("ml", start, end, repaired=True))
-        elif text[start] == "S" and _WEEK.match(lowered, start):
+        elif text[start] == "S" and raw[1:].isdecimal() and _WEEK.match(lowered, start):
             found.append(_Piece("s", start, start + 1))
             found.append(_Piece(raw[1:], start + 1, end, Decimal(raw[1:])))
         elif raw in ("hsi", "hsb") and found and found[-1].number is not None:
@@ -314,6 +323,10 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             joined = before is not None and before.text in ("et", "/")
             if joined and (after is None or after.text in (",", ".", ";", "(")):
                 result[place] = piece._replace(text="s", number=None, repaired=True)  # "m et s"
+        elif piece.text == "e" and numbered and after is not None and after.text == "a":
+            spoon = found[place + 2].text if place + 2 < len(found) else ""
+            if spoon in ("s", "c", "soupe", "cafe"):
+                result[place] = piece._replace(text="c", repaired=True)  # "1 c à s"
         elif piece.text in ("e", "o") and before is not None and before.text == "/":
             if place > 1 and found[place - 2].text == "s":
                 result[place] = piece._replace(text="c", repaired=True)  # "s/c"
@@ -741,6 +754,15 @@ def _spelled(word: str) -> str | None:
         near = [match for match in near if match[0] in _SHORT]
         if not near:
             return None
+
+    least = min(distance for _, distance, _ in near)
+    numbers = [
+        one
+        for one, distance, _ in near
+        if distance == least and "number_word" in words.phrases.get((one,), {})
+    ]
+    if len(numbers) > 1:
+        return None  # "quatrze" is four or fourteen
 
     def rank(found: tuple[str, float, int]) -> tuple[float, bool, bool]:
         return found[1], found[0] not in words.common, len(found[0]) != len(word)

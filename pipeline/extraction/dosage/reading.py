@@ -482,7 +482,13 @@ class _Reader:
 
     def hands_out(self, amount: Amount, rest: Sequence[Element]) -> bool:
         """Takes "1 gélule matin et soir, 56 gélules" for what the pharmacist hands out."""
-        if amount.kind != "count" or amount.low < 5 or self.continues(rest):
+        if amount.kind != "count" or self.continues(rest):
+            return False
+        last = self.step
+        apart = "," in self.text[max(0, amount.start - 2) : amount.start]
+        rated = last.rate is not None and last.dose is not None and last.dose.unit == amount.unit
+        few = apart and rated and amount.low > 1 and all(isinstance(e, Mark) for e in rest)
+        if amount.low < 5 and not few:  # "1 patch toutes les 72 h, 4 patchs"
             return False
         handed = Quantity(value=_plain(amount.low), unit=amount.unit)
         self.keep("dispense_quantity", handed, amount)

@@ -176,7 +176,9 @@ def _misread(
         numbered = size > 1 and re.fullmatch(r"\d\d", members[-1].text)  # "Preveriar 13"
         if all(_is_plain(word.text) for word in members):
             continue
-        if not (numbered or members[-1].text[0].isalpha()):
+        last = members[-1].text
+        lettered = last[0].isalpha() or sum(c.isalpha() for c in last) > 4  # "8iprofenid"
+        if not (numbered or lettered):
             continue
         plain = _is_plain(members[0].text) and members[0].text not in terminology.first_words
         if size > 1 and (plain or max(len(w.text) for w in members) < 5):

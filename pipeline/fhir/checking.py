@@ -12,6 +12,8 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from pipeline.errors import BundleError
@@ -58,7 +60,7 @@ def _model_problems(bundle: dict[str, Any]) -> list[Problem]:
     from pydantic import ValidationError
 
     try:
-        Bundle.model_validate(_without_data(bundle))
+        Bundle.model_validate(_lean(bundle))
     except ValidationError as error:
         return [
             Problem("model", ".".join(str(step) for step in detail["loc"]), str(detail["type"]))
@@ -67,19 +69,29 @@ def _model_problems(bundle: dict[str, Any]) -> list[Problem]:
     return []
 
 
-def _without_data(bundle: dict[str, Any]) -> dict[str, Any]:
-    """The Bundle without the bytes of scans, which the walk has checked and models would copy."""
+def _lean(value: Any, name: str = "") -> Any:
+    """What models must see of a Bundle: no bytes of scans, which the walk has checked and they
+    would copy, and simple extensions, most of all objects and many alike, as models already."""
+    if isinstance(value, list):
+        return [_lean(part, name) for part in value]
+    if not isinstance(value, dict):
+        return "AAAA" if name == "data" and isinstance(value, str) else value
+    if name == "extension" and not any(isinstance(part, dict | list) for part in value.values()):
+        return _simple_extension(*chain.from_iterable(value.items()))
+    return {name: _lean(part, name) for name, part in value.items()}
 
-    def lean(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {
-                name: "AAAA" if name == "data" and isinstance(part, str) else lean(part)
-                for name, part in value.items()
-            }
-        return [lean(part) for part in value] if isinstance(value, list) else value
 
-    result: dict[str, Any] = lean(bundle)
-    return result
+@lru_cache(maxsize=1024, typed=True)
+def _simple_extension(*content: Any) -> Any:
+    """The model of an extension of these names and values; its JSON where it is none."""
+    from fhir.resources.R4B.extension import Extension
+    from pydantic import ValidationError
+
+    extension = dict(zip(content[::2], content[1::2], strict=True))
+    try:
+        return Extension.model_validate(extension)
+    except ValidationError:
+        return extension
 
 
 # --- the Bundle -----------------------------------------------------------------------------

@@ -7,10 +7,10 @@ elements: https://hl7.org/fhir/R4/json.html and https://hl7.org/fhir/R4/datatype
 
 from __future__ import annotations
 
-import binascii
 import datetime as dt
 import importlib
 import re
+import string
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -133,6 +133,7 @@ _FORMATS = {
     "Markdown": re.compile(r"[\r\n\t\u0020-\uffff\U00010000-\U0010ffff]*"),
 }
 _INTEGERS = {"Integer": -(2**31), "UnsignedInt": 0, "PositiveInt": 1}
+_BASE64 = (string.ascii_letters + string.digits + "+/").encode()
 _XHTML = "{http://www.w3.org/1999/xhtml}"
 _BANNED_XHTML = {f"{_XHTML}{name}" for name in ("script", "form", "iframe", "object", "base")}
 
@@ -175,11 +176,12 @@ def _day_problem(value: str) -> str | None:
 
 
 def _base64_problem(value: str) -> str | None:
-    try:
-        binascii.a2b_base64(value, strict_mode=True)
-    except (ValueError, binascii.Error):
+    # Told by its form: to decode a scan takes four times as long.
+    body = value.rstrip("=")
+    padding = len(value) - len(body)
+    if len(value) % 4 or padding > 2 or not body.isascii():
         return "not base64"
-    return None
+    return "not base64" if body.encode().translate(None, _BASE64) else None
 
 
 def _xhtml_problem(value: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import time
 
@@ -12,6 +13,7 @@ from pipeline.fhir.bindings import COMMON_UNITS
 from pipeline.fhir.checking import ensure_sound, problems
 from pipeline.fhir.invariants import is_nir
 from pipeline.fhir.serialising import dumps, loads
+from pipeline.fhir.structure import primitive_problem
 from pipeline.model import DocumentKind
 from tests.fhir.examples import draft_of, drafts, nir, validated
 from tests.fhir.faults import FAULTS, Fault, plant, sound
@@ -90,3 +92,17 @@ def test_units_known_without_a_parser_are_ucum() -> None:
 )
 def test_the_key_of_a_social_security_number(number: str, good: bool) -> None:
     assert is_nir(number) is good
+
+
+@pytest.mark.parametrize("text", ["AA==", "AAA=", "AAAA", "+/9zAAA="])
+def test_base64_is_known_by_its_form(text: str) -> None:
+    assert primitive_problem("Base64Binary", text) is None
+    assert base64.b64decode(text, validate=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A", "AA", "AAA", "A===", "====", "AAAA====", "AA=A", "AA==AAAA", "AA A", "AAA-", "AAAé"],
+)
+def test_what_is_no_base64_is_refused(text: str) -> None:
+    assert primitive_problem("Base64Binary", text) == "not base64"

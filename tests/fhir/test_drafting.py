@@ -242,6 +242,12 @@ def test_a_large_scan_is_a_resource_of_its_own() -> None:
     (binary,) = of(bundle, "Binary")
     own = of(bundle, "DocumentReference")[0]["content"][1]["attachment"]
     assert own["url"] == f"Binary/{binary['id']}"
+    assert b"".join(lines(bundle)).decode() == _entry_a_line(bundle)
+
+
+def _entry_a_line(bundle: Json) -> str:
+    head, entries = dumps(bundle | {"entry": []}), map(dumps, bundle["entry"])
+    return head.removesuffix("]}") + "\n" + ",\n".join(entries) + "\n]}\n"
 
 
 # --- what the paper says --------------------------------------------------------------------

@@ -14,9 +14,10 @@ import os
 import queue
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from pipeline.errors import InputError, PageCrashed, RepriseError, SetupError, U
 from pipeline.intake.inbox import Listing, list_inbox, read
 from pipeline.intake.scanning import inspect
 from pipeline.intake.splitting import split
-from pipeline.model import Document, Extraction, Scan
+from pipeline.model import Document, Extraction, Page, Scan
 from pipeline.reporting.page import render
 from pipeline.reporting.summary import Summary, Waiting, as_json, summarise
 from pipeline.results import DRAFTING_ROOMS, READING_ROOMS, PageResult, code_version
@@ -160,12 +161,13 @@ def run(
         deadline = time.monotonic() + PATIENCES * settings.patience_seconds
         while True:
             listing = list_inbox(inbox, settings)
-            _take_in(ledger, listing, out, settings)
             work = _Work(ledger, out, settings, keep_intermediate, listener)
-            tasks = work.open_tasks(fresh)
-            if tasks:
-                with _workers(min(jobs, len(tasks)), _scratch(out)) as client:
-                    work.carry_out(client, tasks)
+            tasks = work.tasks(listing, fresh)
+            # As soon as each worker has one: what is left is taken in while they read.
+            first = list(islice(tasks, jobs))
+            if first:
+                with _workers(len(first), _scratch(out)) as client:
+                    work.carry_out(client, chain(first, tasks))
             work.report_progress()
             if not listing.waiting or time.monotonic() > deadline:
                 return listing
@@ -214,8 +216,9 @@ def _scratch(out: Path) -> Path:
 # --- taking in --------------------------------------------------------------------------------
 
 
-def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) -> None:
-    """Claim each ready file by its content: copy, verify, then enter it in the ledger."""
+def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) -> Iterator[Scan]:
+    """Claim each ready file by its content: copy, verify, then enter it in the ledger. Each scan
+    whose bytes are new is handed on before the next file is looked at."""
     overcome: list[str] = []
     for refused in listing.refused:
         ledger.refuse_path(refused.origin, refused.error)
@@ -235,7 +238,9 @@ def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) ->
             ledger.refuse_scan(scan, error)
         else:
             keep_original(out, scan.sha256, data)
-            ledger.take(scan)
+            del data
+            if ledger.take(scan):
+                yield scan
     ledger.forget_refusals(overcome)
 
 
@@ -264,7 +269,15 @@ class _Work:
         self._tries: dict[_Task, int] = {}
         self._done = self._total = self._failed = self._documents = 0
 
-    def open_tasks(self, fresh: bool) -> list[_Task]:
+    def tasks(self, listing: Listing, fresh: bool) -> Iterator[_Task]:
+        """What earlier runs left, then the pages of the files that come in, each as it does."""
+        yield from self._open_tasks(fresh)
+        for scan in _take_in(self._ledger, listing, self._out, self._settings):
+            self._total += scan.page_count
+            for number in range(1, scan.page_count + 1):
+                yield _PageTask(scan, number)
+
+    def _open_tasks(self, fresh: bool) -> list[_Task]:
         """What the ledger shows to be unfinished, or made by other code or settings."""
         current: dict[str, bool] = {}
         validated: set[str] = set()
@@ -297,7 +310,7 @@ class _Work:
                 or any(page.state is PageState.READ for page in pages)
                 or not all(current[page.document_id] for page in pages if page.document_id)
             ):
-                tasks += self._documents_of(scan)
+                tasks += self._documents_of(scan, _read(pages))
         return tasks
 
     def _is_stale(self, page: PageRow) -> bool:
@@ -305,7 +318,7 @@ class _Work:
             return False
         return page.made_by != self._reads or page.code == PageCrashed.code
 
-    def carry_out(self, client: Client, tasks: list[_Task]) -> None:
+    def carry_out(self, client: Client, tasks: Iterable[_Task]) -> None:
         """Run all tasks, and those that they lead to, until none is open."""
         running: dict[Future[Any], _Task] = {}
         ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
@@ -315,22 +328,25 @@ class _Work:
             running[future] = task
             future.add_done_callback(ended.put)
 
+        def settle(future: Future[Any]) -> None:
+            for following in self._settle(running.pop(future), future):
+                start(following)
+            future.release()
+            self.report_progress()
+
         for task in tasks:
             start(task)
+            while not ended.empty():
+                settle(ended.get())
         self.report_progress()
         last = time.monotonic()
         while running:
             try:
-                future = ended.get(timeout=WATCH_SECONDS)
+                settle(ended.get(timeout=WATCH_SECONDS))
             except queue.Empty:
                 _look_after(client, time.monotonic() - last)
-                continue
-            last = time.monotonic()
-            task = running.pop(future)
-            for following in self._settle(task, future):
-                start(following)
-            future.release()
-            self.report_progress()
+            else:
+                last = time.monotonic()
 
     def report_progress(self) -> None:
         self._listener(Progress(self._done, self._total, self._failed, self._documents))
@@ -399,7 +415,7 @@ class _Work:
                 result.page.model_dump(mode="json", exclude_defaults=True),
             )
         self._ledger.page_read(sha256, result.page, self._reads)
-        return self._page_ended(task)
+        return self._page_ended(task, result.page)
 
     def _page_failed(self, task: _PageTask, error: RepriseError, detail: str) -> list[_Task]:
         self._failed += 1
@@ -413,18 +429,18 @@ class _Work:
         quarantine(self._out, scan, error, pages, detail)
         self._ledger.page_refused(scan.sha256, number, error, self._reads)
 
-    def _page_ended(self, task: _PageTask) -> list[_Task]:
+    def _page_ended(self, task: _PageTask, page: Page | None = None) -> list[_Task]:
+        """A page has been tried; `page` is what it says."""
         self._done += 1
+        if task.scan.page_count == 1:
+            return self._documents_of(task.scan, () if page is None else (page,))
         rows = self._ledger.pages(task.scan.sha256)
         if any(row.state is PageState.WAITING for row in rows):
             return []
-        return self._documents_of(task.scan)
+        return self._documents_of(task.scan, _read(rows))
 
-    def _documents_of(self, scan: Scan) -> list[_Task]:
+    def _documents_of(self, scan: Scan, pages: tuple[Page, ...]) -> list[_Task]:
         """Split a scan whose pages have all been tried; its documents are drafted next."""
-        pages = tuple(
-            page for row in self._ledger.pages(scan.sha256) if (page := page_of(row)) is not None
-        )
         result = split(scan, pages)
         advice = {page.number: page.quality.advice for page in pages}
         for number in result.unreadable:
@@ -450,6 +466,11 @@ class _Work:
         quarantine(self._out, document.scan, error, document.page_numbers, detail)
         draft_path(self._out, document.id).unlink(missing_ok=True)
         self._ledger.document_done(document, None, self._drafts, error)
+
+
+def _read(rows: Iterable[PageRow]) -> tuple[Page, ...]:
+    """Those of the pages that have been read."""
+    return tuple(page for row in rows if (page := page_of(row)) is not None)
 
 
 def _look_after(client: Client, idle: float) -> None:

@@ -13,7 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    create_engine,
+    delete,
+    event,
+    inspect,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from pipeline.errors import RepriseError
@@ -69,23 +79,17 @@ class Ledger:
         Returns whether the bytes were new.
         """
         with self._transaction() as session:
-            known = session.get(ScanRow, scan.sha256)
-            if known is None:
-                session.add(
-                    ScanRow(
-                        sha256=scan.sha256,
-                        scan=_pack(scan),
-                        state=ScanState.TAKEN,
-                        taken_at=_now(),
-                    )
-                )
-                session.flush()
-                session.add_all(
-                    PageRow(sha256=scan.sha256, number=number, state=PageState.WAITING)
-                    for number in range(1, scan.page_count + 1)
-                )
+            row = insert(ScanRow).values(
+                sha256=scan.sha256, scan=_pack(scan), state=ScanState.TAKEN, taken_at=_now()
+            )
+            entered = session.execute(row.on_conflict_do_nothing().returning(ScanRow.sha256))
+            new = entered.first() is not None
+            if new:
+                pages = range(1, scan.page_count + 1)
+                waiting = {"sha256": scan.sha256, "state": PageState.WAITING}
+                session.execute(insert(PageRow), [waiting | {"number": page} for page in pages])
             _add_origins(session, scan)
-            return known is None
+            return new
 
     def refuse_scan(self, scan: Scan, error: RepriseError) -> None:
         """Enter a file that cannot be used at all."""
@@ -147,19 +151,14 @@ class Ledger:
             return list(session.scalars(rows))
 
     def page_read(self, sha256: str, page: Page, made_by: str) -> None:
+        change = {"state": PageState.READ, "reading": _pack(page), "code": "", "sentence": ""}
         with self._transaction() as session:
-            row = session.get_one(PageRow, (sha256, page.number))
-            row.state = PageState.READ
-            row.reading = _pack(page)
-            row.made_by = made_by
-            row.code = row.sentence = ""
+            _set_pages(session, sha256, (page.number,), made_by=made_by, **change)
 
     def page_refused(self, sha256: str, number: int, error: RepriseError, made_by: str) -> None:
+        change = {"state": PageState.QUARANTINED, "code": error.code, "sentence": error.sentence}
         with self._transaction() as session:
-            row = session.get_one(PageRow, (sha256, number))
-            row.state = PageState.QUARANTINED
-            row.made_by = made_by
-            row.code, row.sentence = error.code, error.sentence
+            _set_pages(session, sha256, (number,), made_by=made_by, **change)
 
     def read_again(self, sha256: str) -> None:
         """Put a scan's pages back to waiting: the code or settings that read them changed."""
@@ -187,23 +186,22 @@ class Ledger:
         Returns the ids of the dropped ones.
         """
         with self._transaction() as session:
+            pages = update(PageRow).where(PageRow.sha256 == sha256)
+            parted = pages.where(PageRow.state == PageState.IN_DOCUMENT)
+            session.execute(parted.values(state=PageState.READ))
+            session.execute(pages.values(document_id=None))
             for number, state in states.items():
-                session.get_one(PageRow, (sha256, number)).state = state
-            stale = select(DocumentRow).where(
+                _set_pages(session, sha256, (number,), state=state)
+            stale = delete(DocumentRow).where(
                 DocumentRow.sha256 == sha256,
                 DocumentRow.id.not_in(documents),
                 DocumentRow.state != DocumentState.VALIDATED,
             )
-            dropped = list(session.scalars(stale))
-            for page in session.scalars(select(PageRow).where(PageRow.sha256 == sha256)):
-                if page.state is PageState.IN_DOCUMENT and page.number not in states:
-                    page.state = PageState.READ
-                page.document_id = None
-            session.flush()
-            for document in dropped:
-                session.delete(document)
-            session.get_one(ScanRow, sha256).state = ScanState.DONE
-            return [document.id for document in dropped]
+            dropped = session.scalars(stale.returning(DocumentRow.id)).all()
+            session.execute(
+                update(ScanRow).where(ScanRow.sha256 == sha256).values(state=ScanState.DONE)
+            )
+            return list(dropped)
 
     def document_done(
         self,
@@ -213,28 +211,26 @@ class Ledger:
         error: RepriseError | None = None,
     ) -> None:
         """Enter a document's result, its pages with it, in one transaction."""
+        outcome = {
+            "code": error.code if error else "",
+            "sentence": error.sentence if error else "",
+        }
+        row: dict[str, Any] = {
+            "sha256": document.scan.sha256,
+            "pages": ",".join(map(str, document.page_numbers)),
+            "reason": document.reason,
+            "state": DocumentState.QUARANTINED if error else DocumentState.DRAFT,
+            "made_by": made_by,
+            "extraction": None if extraction is None else _pack(extraction),
+            "updated_at": _now(),
+            **outcome,
+        }
+        state = PageState.QUARANTINED if error else PageState.IN_DOCUMENT
         with self._transaction() as session:
-            session.merge(
-                DocumentRow(
-                    id=document.id,
-                    sha256=document.scan.sha256,
-                    pages=",".join(map(str, document.page_numbers)),
-                    reason=document.reason,
-                    state=DocumentState.QUARANTINED if error else DocumentState.DRAFT,
-                    made_by=made_by,
-                    extraction=None if extraction is None else _pack(extraction),
-                    code=error.code if error else "",
-                    sentence=error.sentence if error else "",
-                    updated_at=_now(),
-                )
-            )
-            session.flush()
-            for number in document.page_numbers:
-                row = session.get_one(PageRow, (document.scan.sha256, number))
-                row.state = PageState.QUARANTINED if error else PageState.IN_DOCUMENT
-                row.document_id = document.id
-                row.code = error.code if error else ""
-                row.sentence = error.sentence if error else ""
+            entry = insert(DocumentRow).values(id=document.id, **row)
+            session.execute(entry.on_conflict_do_update(index_elements=["id"], set_=row))
+            change = {"state": state, "document_id": document.id, **outcome}
+            _set_pages(session, document.scan.sha256, document.page_numbers, **change)
 
     def document_validated(
         self, document_id: str, decisions: Sequence[Decision], who: str, sha256: str
@@ -309,13 +305,22 @@ def _unpack(kind: type[Any], data: bytes) -> Any:
     return kind.model_validate_json(zlib.decompress(data))
 
 
-def _add_origins(session: Session, scan: Scan) -> None:
-    known = set(session.scalars(select(OriginRow.path).where(OriginRow.sha256 == scan.sha256)))
-    session.add_all(
-        OriginRow(sha256=scan.sha256, path=path, seen_at=_now())
-        for path in scan.origins
-        if path not in known
+def _set_pages(session: Session, sha256: str, numbers: Sequence[int], **values: Any) -> None:
+    """Change pages of a scan without loading their readings. Raises `LookupError` for a page that
+    was never entered."""
+    chosen = PageRow.sha256 == sha256, PageRow.number.in_(numbers)
+    changed = session.scalars(
+        update(PageRow).where(*chosen).values(**values).returning(PageRow.number)
     )
+    if len(changed.all()) != len(numbers):
+        raise LookupError("pages that the ledger does not have")
+
+
+def _add_origins(session: Session, scan: Scan) -> None:
+    seen = {"sha256": scan.sha256, "seen_at": _now()}
+    rows = [seen | {"path": path} for path in scan.origins]
+    if rows:
+        session.execute(insert(OriginRow).on_conflict_do_nothing(), rows)
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

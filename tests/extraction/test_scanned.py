@@ -86,6 +86,16 @@ def test_a_date_of_long_ago_is_hardly_the_documents(day: str, state: State) -> N
     assert found.date.state is state
 
 
+def test_an_old_date_below_the_name_is_the_birth_date_though_its_label_is_not_read() -> None:
+    head = "Dr Alain FOURNEL\nMme ROY Zoé\nvie le 16 octobre 1982\nValbourg - 17/10/2026\n\n"
+    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", head=head)
+    assert found.date is not None
+    assert found.date.value == dt.date(2026, 10, 17)
+    assert found.patient.birth_date is not None
+    assert found.patient.birth_date.value == dt.date(1982, 10, 16)
+    assert found.patient.birth_date.state is State.DOUBTFUL
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "state"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from pipeline.extraction.dates.reading import DateMention, find_dates, role
+from pipeline.extraction.dates.reading import DateMention, find_dates, is_old, role
 from pipeline.extraction.evidence import TextLine, value
 from pipeline.model import Value
 
@@ -13,9 +13,6 @@ AFTER_TODAY = "Date postérieure au jour de la lecture."
 OLD = "Date ancienne : est-ce bien celle du document ?"
 SEVERAL = "Plusieurs dates possibles pour le document."
 NO_LABEL = "Date sans libellé."
-_RECENT = 3
-"""Years within which a paper that comes in was written: an older date is likelier a birth date
-whose label was not read."""
 CENTURY = "Année écrite sur deux chiffres."
 
 
@@ -35,7 +32,7 @@ def document_date(lines: Sequence[TextLine], today: dt.date) -> Value[dt.date] |
                     candidates.append((score, mention))
     if not candidates:
         return None
-    candidates.sort(key=lambda item: (-item[0], item[1].span.line.number))
+    candidates.sort(key=lambda item: (is_old(item[1], today), -item[0], item[1].span.line.number))
     score, best = candidates[0]
     doubts = list(best.doubts)
     others = tuple(
@@ -50,7 +47,7 @@ def document_date(lines: Sequence[TextLine], today: dt.date) -> Value[dt.date] |
     if best.date is not None:
         if best.date > today:
             doubts.append(AFTER_TODAY)
-        elif best.date.year < today.year - _RECENT:
+        elif is_old(best, today):
             doubts.append(OLD)
     if score < 1.5:
         doubts.append(NO_LABEL)

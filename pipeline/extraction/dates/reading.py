@@ -354,6 +354,15 @@ _LONG_BEFORE = re.compile(
 )
 
 
+_RECENT = 3
+"""Years within which a paper that comes in was written."""
+
+
+def is_old(mention: DateMention, today: dt.date) -> bool:
+    """Whether a date is likelier that of a birth, its label not read, than of the document."""
+    return mention.date is not None and mention.date.year < today.year - _RECENT
+
+
 def role(mention: DateMention, above: TextLine | None = None) -> str:
     """What the words before a date say it is: a key of `roles`, or "" where they say nothing.
 

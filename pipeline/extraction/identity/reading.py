@@ -18,7 +18,7 @@ from functools import cache, cached_property
 
 from rapidfuzz import fuzz
 
-from pipeline.extraction.dates.reading import DateMention, find_dates, role
+from pipeline.extraction.dates.reading import DateMention, find_dates, is_old, role
 from pipeline.extraction.evidence import (
     TEXT_ENGINE,
     Span,
@@ -922,11 +922,16 @@ def _nir(parts: Sequence[Part]) -> Value[str] | None:
     )
 
 
+_BELOW_NAME = 4
+"""Rows from the patient's name on that a birth date may stand in."""
+
+
 def _birth_date(
     parts: Sequence[Part],
     dates: dict[int, tuple[DateMention, ...]],
     name_part: Part | None,
     document_date: dt.date | None,
+    today: dt.date,
 ) -> tuple[Value[dt.date], Part] | None:
     chosen: list[tuple[int, DateMention, Part, tuple[str, ...]]] = []
     for part in parts:
@@ -942,6 +947,12 @@ def _birth_date(
                 own = mention.date != document_date
                 if mention.year_written and own and role(mention) == "":
                     chosen.append((2, mention, part, (NO_LABEL_DATE,)))
+        # « vie le 16 octobre 1982 »: a label misread, where birth dates stand
+        index = parts.index(name_part)
+        for part in parts[index : index + _BELOW_NAME]:
+            for mention in dates[part.number]:
+                if mention.year_written and is_old(mention, today) and role(mention) == "document":
+                    chosen.append((3, mention, part, (NO_LABEL_DATE,)))
     if not chosen:
         return None
     chosen.sort(key=lambda item: (item[0], item[2].number))
@@ -1051,7 +1062,7 @@ def read_patient(
     dates = {part.number: find_dates(part.line, today) for part in parts}
     names, name_part, civility = _patient_name(parts, dates)
     nir = _nir(parts)
-    born = _birth_date(parts, dates, name_part, document_date)
+    born = _birth_date(parts, dates, name_part, document_date, today)
     birth = born[0] if born is not None else None
     age = _age(parts, name_part)
     local = _local_id(parts)

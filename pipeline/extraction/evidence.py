@@ -298,7 +298,7 @@ def _stands_beside(one: Box, others: Iterable[Box]) -> bool:
         shared = min(one.bottom, other.bottom) - max(one.y, other.y)
         level = shared > 0.55 * min(one.height, other.height)
         apart = one.x >= other.right or other.x >= one.right
-        alike = max(one.height, other.height) < 2.2 * min(one.height, other.height)
+        alike = max(one.height, other.height) < 2.6 * min(one.height, other.height)
         if not (level and apart and alike):
             return False
     return True

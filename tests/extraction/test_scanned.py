@@ -42,6 +42,8 @@ def _scanned(
         ("VENTOLINE 100 µg\n2 bouffées si gêne", State.SURE),
         ("VENTOLINE 100 µg\n7 bouffées si gêne", State.DOUBTFUL),
         ("IBUPROFENE 400 mg\ncp matin et soir pendant 14 jours", State.DOUBTFUL),
+        ("MONAZOL 300 mg\npendant 3 jours", State.DOUBTFUL),
+        ("MONAZOL 300 mg le soir pendant 3 jours", State.SURE),
         ("TOBREX 0,3 %\n8 gouttes le soir", State.SURE),
     ],
 )

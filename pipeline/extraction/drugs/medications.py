@@ -1179,6 +1179,8 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
         and not _insulin(item)
     ):
         doubts.append(MANY)
+    if any(span.line.engine != TEXT_ENGINE for span in spans) and _only_strength(item, steps):
+        doubts.append(HOW_LOST)
     if any(_UNCOUNTED.search(text) for span in spans for text in span.text.split("\n")):
         doubts.append(COUNT_LOST)
     trust = 0.975 if any(d.dose is not None for d in steps) else 0.935
@@ -1189,6 +1191,7 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
 
 
 RENEWAL_UNCOUNTED: Final = "Nombre de renouvellements non écrit ou non lu."
+HOW_LOST: Final = "Le dosage tient lieu de dose : la prise elle-même n'a peut-être pas été lue."
 COUNT_LOST: Final = "Le nombre devant l'unité de prise n'a pas été lu."
 _UNCOUNTED: Final = re.compile(
     r"^\W*(?:prendre|posologie\s*:?)?\s*(?:cp[sr]?|comprim[ée]s?|g[ée]l(?:ules?)?|sachets?|amp(?:oules?)?"
@@ -1205,6 +1208,16 @@ _FEW: Final = dict.fromkeys(
 ) | {"bouffée": 4}  # fmt: skip
 """What is taken by ones and twos, and the most of it that one intake has without a second look:
 beyond that a misread 1 is likelier than the number."""
+
+
+def _only_strength(item: _Item, steps: Sequence[Dosage]) -> bool:
+    """Whether a dosage says no more than the strength and how long: « 300 mg pendant 3 jours »."""
+    strength = item.said.strength
+    if strength is None or len(steps) != 1 or not isinstance(dose := steps[0].dose, Quantity):
+        return False
+    weighed = [(part.value, part.unit) for part in strength.value.parts]
+    timing = steps[0].timing
+    return (dose.value, dose.unit) in weighed and (timing is None or not _times(timing))
 
 
 def _is_many(step: Dosage) -> bool:

@@ -586,6 +586,10 @@ def test_a_word_of_a_stamp_is_no_medicine() -> None:
     assert names(read_medications((plain,), SETTINGS, prescription=True)) == ["FORENE"]
     stamped = dataclasses.replace(plain, kind=ZoneKind.STAMP)
     assert read_medications((stamped,), SETTINGS, prescription=True) == ()
+    (dosed,) = text_lines(document_from_text("Radienne 1 cp le soir"))
+    assert len(read_medications((dosed,), SETTINGS, prescription=True)) == 1
+    stamped = dataclasses.replace(dosed, kind=ZoneKind.STAMP)
+    assert read_medications((stamped,), SETTINGS, prescription=True) == ()
 
 
 @pytest.mark.parametrize("row", ["Page 1/2", "jours puis 2 cp x 5 j", "dépasser 4 par jour"])

@@ -551,6 +551,8 @@ def _unlisted(
     line: TextLine, terminology: Terminology, prescribing: bool, items: Sequence[_Item]
 ) -> _Item | None:
     """A prescription line whose first words are in no list: a near name, or the words as read."""
+    if line.kind is ZoneKind.STAMP:
+        return None
     bullet = _BULLET.match(line.text)
     begin = bullet.end() if bullet else 0
     dosed_at = begin

@@ -57,7 +57,11 @@ def head_rows(
         if one is not None:
             sources.append(one.evidence)
     signature = _signature(prescriber)
-    alone = [all(_is_head(part, sources, signature) for part in line.parts()) for line in lines]
+    alone = [
+        all(_is_head(part, sources, signature) or _is_number(part) for part in line.parts())
+        and not _is_number(line)
+        for line in lines
+    ]
     alone = [
         known or (i < 0.5 * len(lines) and _is_field(line, sources, signature))
         for i, (line, known) in enumerate(zip(lines, alone, strict=True))
@@ -87,6 +91,12 @@ def head_rows(
 
 
 _PAGE_NUMBER = re.compile(r"\W*(?:page\s*)?(?P<page>\d{1,2})\s*(?:/|sur)\s*(?P<of>\d{1,2})\W*")
+
+
+def _is_number(part: TextLine) -> bool:
+    return _PAGE_NUMBER.fullmatch(part.folded) is not None
+
+
 _LIKE = 75.0
 """Likeness in per cent of a name at the head of a further page, read less well than the first."""
 

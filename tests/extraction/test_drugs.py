@@ -116,6 +116,8 @@ def sentence(text: str, confidence: float = 1.0) -> list[Word]:
         ("Preyenar 13 1 injection IM", "PREVENAR 13", Match.FUZZY),
         ("Naroxène 500 mg 1 cp x 2/j", "NAPROXENE", Match.FUZZY),
         ("Differrine gel le soir", "DIFFERINE", Match.FUZZY),
+        ("Forlx 10 g 2 sachets/j", "FORLAX", Match.FUZZY),
+        ("Novo mix 30 22 UI matin", "NOVOMIX 30", Match.NORMALISED),
         ("Modopar 125 1 gél x 3/j", "MODOPAR", Match.EXACT),
         ("oroken 200 1 cp x 2/j", "OROKEN", Match.EXACT),
     ],

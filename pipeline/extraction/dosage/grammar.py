@@ -209,7 +209,10 @@ class Once(Element):
 
 @dataclass(frozen=True, slots=True)
 class Event(Element):
+    """What an intake goes with; `strange` where no list has a word of it, which may be misread."""
+
     text: str
+    strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -943,7 +946,10 @@ def _course_day(c: Cursor) -> int | None:
 def _course_week(c: Cursor) -> int | None:
     """`la 2e semaine`, `1ère semaine`, `S2`: a week of the treatment, counted from 1."""
     c.word("la", "en")
-    if c.sees("s") and c.has("number", 1):
+    letter, figure = c.peek(), c.peek(1)
+    if c.sees("s") and c.has("number", 1) and letter is not None and figure is not None:
+        if figure.start != letter.end:
+            return None
         c.place += 1
         return int(c.take("number") or 1)
     value: Decimal | None = Decimal(1) if c.take("first") is not None else c.take("ordinal_word")
@@ -1030,6 +1036,9 @@ def duration(c: Cursor) -> Element | None:
     length = time(c)
     if length is None:
         return None
+    if length.unit in ("d", "wk", "mo", "a") and c.sees("minimum", "mini", "au moin"):
+        c.place += 1
+        return Bounds(length, **c.since(start))
     offset = length.unit in ("h", "min") or not c.has("meal_relation")
     if c.any_of(_TIME_USES) and offset and not c.has("duration_after"):
         return None
@@ -1072,7 +1081,7 @@ def gestation(c: Cursor) -> Element | None:
         number(c)
     if weeks[1] is not None:
         return Bounds(None, c.written(start), **c.since(start))
-    return Event(c.written(start), **c.since(start))
+    return _event(c, start)
 
 
 # --- moments ----------------------------------------------------------------------------------
@@ -1182,7 +1191,7 @@ def months(c: Cursor) -> Element | None:
             pass
         if c.take("month") is None:
             c.place = here
-            return Event(c.written(start), **c.since(start))
+            return _event(c, start)
 
 
 def scheme(c: Cursor) -> Element | None:
@@ -1980,6 +1989,7 @@ def titration(c: Cursor) -> Element | None:
             c.place += 1
         return Instruction(c.written(start), **c.since(start))
     if c.take("titration_bare") is not None:  # "augmenter 5 gouttes par semaine"
+        c.word(".")
         here = c.place
         if number(c) is None or not (c.take("measure") or c.take("unit")):
             c.place = here
@@ -2033,11 +2043,19 @@ def event(c: Cursor) -> Element | None:
     written = c.text[lexeme.start : lexeme.end].lower()
     if lexeme.text.split()[0] == "des" and not {"è", "é"} & set(written):
         return None  # an article
-    _free_text(c)
-    return Event(_ACUTE.sub("dès", c.written(start)), **c.since(start))
+    if not c.any_of(_STOPS):  # "avant le rapport max 1/j"
+        _free_text(c)
+    return _event(c, start)
+
+
+def _event(c: Cursor, start: int) -> Event:
+    text = _ACUTE.sub("dès", c.written(start))
+    strange = not all(map(is_known, _LONG_WORD.findall(text)))
+    return Event(text, strange, **c.since(start))
 
 
 _ACUTE: Final = re.compile(r"^dés\b")
+_LONG_WORD: Final = re.compile(r"[^\W\d_]{4,}")
 
 
 def within(c: Cursor) -> Element | None:
@@ -2052,7 +2070,7 @@ def within(c: Cursor) -> Element | None:
         return None
     while not c.done and not c.sees(",", ";", ".", "(", ")", ":") and not c.any_of(_STOPS):
         c.place += 1
-    return Event(c.written(start), **c.since(start))
+    return _event(c, start)
 
 
 def relative(c: Cursor) -> Element | None:
@@ -2063,8 +2081,9 @@ def relative(c: Cursor) -> Element | None:
         return None
     if c.has("event") and (c.sees_start("avant") or c.sees_start("apre")):
         c.place += 1
-        _free_text(c)
-        return Event(c.written(start), **c.since(start))
+        if not c.any_of(_STOPS):
+            _free_text(c)
+        return _event(c, start)
     if not c.word("avant", "apre", "avant le", "avant la", "apre la", "apre le"):
         return None
     named = c.lexemes[c.place - 1].text.endswith((" le", " la"))
@@ -2073,7 +2092,7 @@ def relative(c: Cursor) -> Element | None:
     if c.any_of(frozenset(["number", "period", "moment", "meal"])):
         return None
     _free_text(c)
-    return Event(c.written(start), **c.since(start))
+    return _event(c, start)
 
 
 def relay(c: Cursor) -> Element | None:

@@ -125,7 +125,7 @@ _DAYS_BY_LETTERS: Final = {
     "lu": "lundi", "ma": "mardi", "me": "mercredi", "je": "jeudi", "ve": "vendredi",
     "sa": "samedi", "di": "dimanche",
 }  # fmt: skip
-_NOUGHT_INSIDE: Final = re.compile(r"(?<=[a-z])0(?=[a-z])")
+_NOUGHT_INSIDE: Final = re.compile(r"(?<=[a-z])0(?=[a-z])|(?<=[a-z]{3})0$")
 _DAYS: Final = re.compile(r"\d{1,2}i(?![^\W_])(?!\s?(?:mg|g|cp|gel|ml|ui|µg|%|/|sach|amp|gou|inj))")
 _BEFORE_DAYS: Final = re.compile(r"[^\W\d_]{2,}[2-9]\s(?=(?:j|jours?|sem|semaines?|mois)\b)")
 _SCHEME_AND_NEED: Final = re.compile(r"(\d{1,2})(si|sb)")
@@ -216,7 +216,12 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece(scheme[2], end - 2, end))
         elif raw == "5i" and _complains(lowered, end):
             found.append(_Piece("si", start, end, repaired=True))
-        elif kind == "word" and raw[-1] == "à" and len(raw) > 2 and raw not in _ENDING_IN_A:
+        elif (
+            kind == "word"
+            and raw[-1] == "à"
+            and (len(raw) > 2 or raw[0].isdigit())
+            and raw not in _ENDING_IN_A
+        ):
             found += _word(simple(raw[:-1]), start, end - 1)  # "IMà"
             found.append(_Piece("a", end - 1, end))
         elif kind == "word" and raw[-1] == "t" and lowered[end : end + 1] == "°" and len(raw) > 1:
@@ -338,6 +343,8 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
             glued = before.end == piece.start and before.number <= 72
             if glued or (place > 1 and found[place - 2].text in _BEFORE_HOURS):
                 result[place] = piece._replace(text="h", repaired=True)
+        elif piece.text == "sl" and after is not None and after.text in ("<", ">", "≥", "≤"):
+            result[place] = piece._replace(text="si", repaired=True)
         elif piece.text == "sl" and after is not None and after.text.isalpha():
             meaning = vocabulary().phrases.get((after.text,), {})
             if "complaint" in meaning or not meaning or after.text == "pas":
@@ -477,7 +484,7 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
         if head == "lp" or words.known(head) in words.common or len(words.known(head) or "") > 5:
             return ((words.known(head) or head, None, False), (figure, Decimal(figure), False))
     if digits and len(word) - digits >= 3:
-        spelled = looks_like(word)
+        spelled = _looks_like(word)
         if spelled is not None:
             return ((spelled, None, True),)
     if digits == 1 and len(word) >= 3 and words.known(word[1:]) is None:
@@ -613,18 +620,24 @@ def _part(
     if known is None:
         meant = words.misread.get(piece) if start or end < len(word) else None
         if meant is None and len(piece) > 3 and not piece[-1].isdigit():
-            meant = looks_like(piece) or _singly().get(_DOUBLED.sub(r"\1", stem(piece)))
+            meant = _looks_like(piece) or _singly().get(_DOUBLED.sub(r"\1", stem(piece)))
         return None if meant is None else (1.6, (meant, None, True))
     readings = words.phrases.get((known,), {})
     if not (_GLUABLE & readings.keys() or known in _GLUABLE_FILLERS):
         cost = 1.4 if len(piece) > 1 and readings else 1.8 if len(piece) > 3 else None
         return None if cost is None else (cost, (known, None, False))
-    if piece in ("cs", "cc", "cm", "ap", "av", "ir") and not before.isdigit():
+    if known in ("cs", "cc", "cm", "ap", "av", "ir", "hs") and not before.isdigit():
         return None
     if len(piece) == 1:
         beside_digit = before.isdigit() or after.isdigit() or (before == "" and known == "x")
         return (1.1 if beside_digit or known in "xj" else 3.0), (known, None, False)
     return 1.0, (known, None, False)
+
+
+def meant(word: str) -> str:
+    """The word of the vocabulary that a single one is or most likely was; itself where none."""
+    parts = _split(simple(word))
+    return parts[0][0] if len(parts) == 1 else word
 
 
 def lookalike(word: str, *, pairs: bool = True) -> str:
@@ -654,7 +667,7 @@ def _free_lookalikes(*, pairs: bool) -> dict[str, str]:
     return {lookalike(word, pairs=pairs): word for word in known if len(word) > 4}
 
 
-def looks_like(word: str) -> str | None:
+def _looks_like(word: str) -> str | None:
     """The vocabulary's word that `word` spells but for characters that look alike."""
     return _look_up(word, _lookalikes)
 
@@ -722,7 +735,7 @@ def is_known(word: str) -> bool:
 def _spelled(word: str) -> str | None:
     """The vocabulary's word that `word` most plausibly is a misreading of."""
     words = vocabulary()
-    found = None if stem(word) in words.ordinary else looks_like(word)
+    found = None if stem(word) in words.ordinary else _looks_like(word)
     if found is None and len(word) > 4 and word not in words.complaints:
         found = _look_up(word, _free_lookalikes)
     if found is not None and stem(found) != stem(word):

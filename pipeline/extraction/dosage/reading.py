@@ -357,6 +357,8 @@ class _Reader:
                     self.step.count = 1
             case Event():
                 self.step.event = element.text
+                if element.strange:
+                    self.doubts.append("Moment de prise à vérifier.")
             case Instruction():
                 self.step.instructions.append(element.text)
                 if element.text == "IV lente":
@@ -505,7 +507,8 @@ class _Reader:
         for element in rest:
             if isinstance(element, Mark):
                 continue
-            return isinstance(element, When | Rate | Clock | Days | Course | Event | Once | Need)
+            timing = When | Rate | Clock | Days | Course | Cycle | Event | Once | Need
+            return isinstance(element, timing)
         return False
 
     def is_form_of_strength(self, amount: Amount, rest: Sequence[Element]) -> bool:
@@ -1119,6 +1122,8 @@ class _Reader:
         bounds = None if step.bounds is None else duration_quantity(step.bounds)
         text, start_day, event = step.bounds_text, None, step.event
         # "3 cp en une prise le matin pendant 5 jours" is one intake a day, not one in all
+        if step.count == 1 and frequency is None and step.bounds is not None and not event:
+            frequency, period, unit = Decimal(1), Decimal(1), "d"  # "en une prise pendant 3 j"
         again = any([bounds, step.days, step.rate, step.cycle])
         count = None if again and frequency is not None else step.count
         if step.course is not None:

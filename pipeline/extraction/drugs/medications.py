@@ -24,6 +24,7 @@ from pipeline.extraction.drugs.mentions import (
     exact_mentions,
     near_mention,
     phrases_of,
+    readings,
     words,
     words_of,
 )
@@ -91,8 +92,9 @@ _DIGIT: Final = re.compile(r"\d")
 
 @dataclass
 class _Item:
-    """A medicine on its way: its mention and the passages that speak of its use. `begun` tells
-    that the treatment it is named in begins with this paper."""
+    """A medicine on its way: its mention and the passages that speak of its use. `prescribed` tells
+    that its row is of a prescription, `begun` that the treatment it is named in begins with this
+    paper."""
 
     mention: Mention
     line: TextLine
@@ -105,6 +107,7 @@ class _Item:
     in_ald: bool = True
     common: tuple[TextLine, Prescribed] | None = None
     line_like: bool = False
+    prescribed: bool = False
     begun: bool = False
 
 
@@ -230,6 +233,8 @@ def _on_line(line: TextLine, terminology: Terminology, prescribing: bool) -> lis
                 item.passages = [(first, start, stop)]
                 item.said = _read(item)
     items = real
+    for item in items:
+        item.prescribed = prescribing
     if prescribing:
         _doses_in_front(line, items)
     _switches(items)
@@ -605,7 +610,8 @@ def _unlisted(
         return None
     asked = _base_strengths(item.said)
     mention = _nearest(line, row[:size], row[size:], terminology, asked)
-    if mention is not None and mention.entry is not None and mention.similarity < _FAR:
+    far = mention is not None and mention.match is Match.FUZZY and mention.similarity < _FAR
+    if far and mention is not None and mention.entry is not None:
         mention = mention if mention.entry.has_strength(asked) else None
     if not told and (mention is None or mention.similarity < _LIKE):
         return None
@@ -673,6 +679,8 @@ def _name_size(line: TextLine, row: Sequence[Word]) -> int:
         ):
             break
         if size and known.known(word.text) is not None and word.text not in ("lp", "vitamine"):
+            break
+        if size and len(word.text) > 4 and {"form", "unit"} & readings(word.text):
             break
         written = line.text[word.start : word.end]
         if size and (
@@ -905,7 +913,9 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
     struck = item.line.struck
     if struck:
         drug = doubted(drug, "Ligne barrée sur le document.")
-    if item.action in _SHARED and item.before.unexplained:
+    unread = item.prescribed and not item.line_like
+    unread = unread and any(len(word) > 4 for word in item.before.unexplained)
+    if (item.action in _SHARED and item.before.unexplained) or unread:
         drug = doubted(drug, "Des mots devant ce nom n'ont pas été compris.")
     strength_doubts = (
         (f"Aucune présentation connue de {_shown(item)} n'a ce dosage.",) if known is False else ()

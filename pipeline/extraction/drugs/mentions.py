@@ -16,7 +16,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Final
 
-from pipeline.extraction.dosage.lexer import looks_like
+from pipeline.extraction.dosage.lexer import meant
 from pipeline.extraction.dosage.vocabulary import vocabulary
 from pipeline.extraction.evidence import TextLine
 from pipeline.model import Match
@@ -189,6 +189,8 @@ def _misread(
         if not found or any(near.written == key or _is_plain(near.written) for near in found):
             continue
         nearest = max(found, key=lambda near: (near.similarity, near.entry.marketed))
+        if nearest.similarity < _ALIKE:
+            continue
         entries = _preferred(nearest.written, terminology.at(nearest.written))
         mention = Mention(
             members[0].start, members[-1].end, written, Match.NORMALISED,
@@ -196,6 +198,11 @@ def _misread(
         )  # fmt: skip
         best = mention, size
     return best
+
+
+_ALIKE: Final = 0.7
+"""Similarity under which a look-alike has to stand out among all near names: « Forlx » looks like
+« Fonx » and is Forlax."""
 
 
 @cache
@@ -215,6 +222,15 @@ def _cut_in_two(
     key = first.text + second.text
     if line.text[first.end : second.start] != " " or not key.isalpha() or len(key) < 5:
         return None, 0
+    figure = row[place + 2] if place + 2 < len(row) else None
+    if figure is not None and figure.text.isdecimal():  # "Novo mix 30"
+        entries = terminology.squashed(key + figure.text)
+        if entries:
+            text, whole = line.text[first.start : figure.end], f"{key} {figure.text}"
+            entries = _preferred(whole, entries)
+            return Mention(
+                first.start, figure.end, text, Match.NORMALISED, 1.0, entries, listed=whole
+            ), 3
     entries = terminology.squashed(key)
     if not entries:
         return None, 0
@@ -241,7 +257,7 @@ def _glued(line: TextLine, word: Word, terminology: Terminology) -> tuple[Mentio
         head, tail = word.text[:cut], word.text[cut:]
         behind = known.known(tail)
         entries = terminology.at(head)
-        formed = {"form", "unit"} & _readings(tail) and (size - cut > 3 or cut > 6)
+        formed = {"form", "unit"} & readings(tail) and (size - cut > 3 or cut > 6)
         similarity = 1.0
         if not entries and formed and (alike := terminology.alike(head)):
             entries = tuple(near.entry for near in alike)
@@ -255,10 +271,9 @@ def _glued(line: TextLine, word: Word, terminology: Terminology) -> tuple[Mentio
     return None, 0
 
 
-def _readings(word: str) -> frozenset[str]:
-    """What a word of dosage may mean, look-alike characters aside: `ponnmade` is a form."""
-    spelled = vocabulary().known(word) or looks_like(word)
-    return frozenset(vocabulary().phrases.get((spelled or "",), {}))
+def readings(word: str) -> frozenset[str]:
+    """What a word of dosage may mean, misread or not: `ponnmade` is a form."""
+    return frozenset(vocabulary().phrases.get((meant(word),), {}))
 
 
 _LEADS: Final = (

@@ -60,6 +60,11 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("le 23//0/26", "le 23/10/26"),
         ("TA 1418 aux 2 bras", "TA 14/8 aux 2 bras"),
         ("TA = 13,519", "TA = 13,5/9"),
+        ("Doliprane 500 ms cp", "Doliprane 500 mg cp"),
+        ("KARDEGIC 75 mS, 1 sachet", "KARDEGIC 75 mg, 1 sachet"),
+        ("DOLIPRANE pendant 6 ms", "DOLIPRANE pendant 6 ms"),
+        ("Revoir dans 3 ms", "Revoir dans 3 ms"),
+        ("Doliprane 500 cp", "Doliprane 500 cp"),
         ("TA : 12/9,51 T 36,7°C", "TA : 12/9,5 T 36,7°C"),
         ("PA : 160160 mmHg", "PA : 160/60 mmHg"),
         ("FR 271min", "FR 27/min"),
@@ -105,6 +110,16 @@ def test_another_reading_of_the_engine_may_be_the_day() -> None:
     word = token.word.model_copy(update={"alternatives": (other,)})
     line = replace(line, tokens=(line.tokens[0], replace(token, word=word)))
     assert repaired(line).text == "le 28/11/2025"
+
+
+def test_another_reading_of_the_engine_may_be_the_unit() -> None:
+    (line,) = text_lines(document_from_text("CRESTOR 5 vf"))
+    *rest, unit = line.tokens
+    other = Alternative(text="mg", confidence=0.2)
+    word = unit.word.model_copy(update={"alternatives": (other,)})
+    mended = repaired(replace(line, tokens=(*rest, replace(unit, word=word))))
+    assert mended.text == "CRESTOR 5 mg"
+    assert mended.tokens[-1].word.confidence <= 0.5
 
 
 @pytest.mark.parametrize("read", ["née le 16/01/90", "née le 16.01.1990", "née le 6-1-1990"])

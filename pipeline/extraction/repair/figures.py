@@ -32,6 +32,7 @@ _TEMPERATURE = re.compile(r"(3[4-9]|4[01])9?(\d)")
 _PHONE = re.compile(r"tel|port|fax|mobile")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _FRACTION = re.compile(r"1?[1/lI|]{1,2}([24])")
+_LIKE_MILLIGRAMS = re.compile(r"m[s5fjyqa9]|[nr]ng|mgg|mga")
 _RATE = re.compile(r"(\d{2,3})[1lI|]min\b")
 
 
@@ -57,6 +58,7 @@ def figures(line: TextLine) -> Iterator[tuple[int, str]]:
             or (_temperature(core) if _is_labelled(written[:place], _TEMPERATURE_LABEL) else None)
             or _count(core, before, after)
             or _rate(core)
+            or _unit([core, *others], written[:place])
         )
         if meant is not None and meant != core:
             yield place, text[: edges.start(1)] + meant + text[edges.end(1) :]
@@ -149,6 +151,25 @@ def _count(core: str, before: str, after: str) -> str | None:
     if core[0] == "/" and _NUMBER.fullmatch(core[1:]) and after in folded("measured"):
         return None if _ends_a_value(last) else f"1{core[1:]}"
     return None
+
+
+def _unit(readings: list[str], before: list[str]) -> str | None:
+    """The unit that the engine had in mind too, or that the strokes are like, where a strength
+    stands behind a name: « Doliprane 500 ms »."""
+    if len(before) < 2 or not before[-2].strip(",.()").isalpha():
+        return None
+    number = before[-1].replace(",", ".")
+    name = fold(before[-2]).strip(",.()")
+    if not _NUMBER.fullmatch(number) or len(name) < 4 or name in folded("lasting"):
+        return None
+    read = fold(readings[0])
+    if read in folded("measured") | folded("counted") | folded("spans") or len(read) > 3:
+        return None
+    offered = next((one for one in readings[1:] if fold(one) in folded("strengths")), None)
+    if offered is not None:
+        return offered.lower() if fold(offered) != "ui" else "UI"
+    # « 3 ms » may be three months
+    return "mg" if float(number) >= 5 and _LIKE_MILLIGRAMS.fullmatch(read) else None
 
 
 def _ends_a_value(word: str) -> bool:

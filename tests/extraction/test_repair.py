@@ -65,6 +65,8 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("DOLIPRANE pendant 6 ms", "DOLIPRANE pendant 6 ms"),
         ("Revoir dans 3 ms", "Revoir dans 3 ms"),
         ("Doliprane 500 cp", "Doliprane 500 cp"),
+        ("LOVENOX 6 000 V/l : 1 inj", "LOVENOX 6 000 UI : 1 inj"),
+        ("LEVOTHYROX 112 mcg", "LEVOTHYROX 112 mcg"),
         ("TA : 12/9,51 T 36,7°C", "TA : 12/9,5 T 36,7°C"),
         ("PA : 160160 mmHg", "PA : 160/60 mmHg"),
         ("FR 271min", "FR 27/min"),

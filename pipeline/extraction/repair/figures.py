@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from pipeline.extraction.evidence import COLUMN_GAP, TextLine, fold
 from pipeline.extraction.repair.vocabulary import folded
@@ -33,6 +34,7 @@ _PHONE = re.compile(r"tel|port|fax|mobile")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _FRACTION = re.compile(r"1?[1/lI|]{1,2}([24])")
 _LIKE_MILLIGRAMS = re.compile(r"m[s5fjyqa9]|[nr]ng|mgg|mga")
+_LIKE_UNITS = re.compile(r"[uv][il1/|!]{1,2}")
 _RATE = re.compile(r"(\d{2,3})[1lI|]min\b")
 
 
@@ -156,11 +158,9 @@ def _count(core: str, before: str, after: str) -> str | None:
 def _unit(readings: list[str], before: list[str]) -> str | None:
     """The unit that the engine had in mind too, or that the strokes are like, where a strength
     stands behind a name: « Doliprane 500 ms »."""
-    if len(before) < 2 or not before[-2].strip(",.()").isalpha():
-        return None
-    number = before[-1].replace(",", ".")
-    name = fold(before[-2]).strip(",.()")
-    if not _NUMBER.fullmatch(number) or len(name) < 4 or name in folded("lasting"):
+    amount = list(takewhile(_NUMBER.fullmatch, reversed(before)))[::-1]
+    name = fold(before[-len(amount) - 1]).strip(",.()") if 0 < len(amount) < len(before) else ""
+    if len(name) < 4 or not name.isalpha() or name in folded("lasting"):
         return None
     read = fold(readings[0])
     if read in folded("measured") | folded("counted") | folded("spans") or len(read) > 3:
@@ -168,8 +168,11 @@ def _unit(readings: list[str], before: list[str]) -> str | None:
     offered = next((one for one in readings[1:] if fold(one) in folded("strengths")), None)
     if offered is not None:
         return offered.lower() if fold(offered) != "ui" else "UI"
+    number = float("".join(amount).replace(",", "."))
+    if number >= 100 and _LIKE_UNITS.fullmatch(read):
+        return "UI"
     # « 3 ms » may be three months
-    return "mg" if float(number) >= 5 and _LIKE_MILLIGRAMS.fullmatch(read) else None
+    return "mg" if number >= 5 and _LIKE_MILLIGRAMS.fullmatch(read) else None
 
 
 def _ends_a_value(word: str) -> bool:

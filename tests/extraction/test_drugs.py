@@ -594,7 +594,9 @@ def test_a_word_of_a_stamp_is_no_medicine() -> None:
     assert read_medications((stamped,), SETTINGS, prescription=True) == ()
 
 
-@pytest.mark.parametrize("row", ["Page 1/2", "jours puis 2 cp x 5 j", "dépasser 4 par jour"])
+@pytest.mark.parametrize(
+    "row", ["Page 1/2", "jours puis 2 cp x 5 j", "dépasser 4 par jour", "RPP 8 : 10.9.94 618 4099"]
+)
 def test_rows_that_name_no_medicine(row: str) -> None:
     extraction = extract(document_from_text(f"ORDONNANCE\nDoliprane 1 g\n\n\n{row}"), SETTINGS)
     assert names(extraction.medications) == ["DOLIPRANE"]

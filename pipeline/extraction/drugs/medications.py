@@ -75,6 +75,8 @@ _GOES_ON: Final = re.compile(
 _CLOSE: Final = 0.9
 """Similarity below which a strength in common does not confirm a corrected name: many medicines
 share one."""
+_IDENTIFIER: Final = 11
+"""Figures of a row that make it one of an identifier (RPPS), whatever its label was read as."""
 _SHORT: Final = 40
 """Characters that are read beside a name even where no word of dosage is known among them."""
 _PROSE: Final = 160
@@ -556,7 +558,7 @@ def _unlisted(
     line: TextLine, terminology: Terminology, prescribing: bool, items: Sequence[_Item]
 ) -> _Item | None:
     """A prescription line whose first words are in no list: a near name, or the words as read."""
-    if line.kind is ZoneKind.STAMP:
+    if line.kind is ZoneKind.STAMP or len(_DIGIT.findall(line.text)) >= _IDENTIFIER:
         return None
     bullet = _BULLET.match(line.text)
     begin = bullet.end() if bullet else 0

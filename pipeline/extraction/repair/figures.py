@@ -18,7 +18,7 @@ DISPUTED = 0.5
 """Most confidence in what was taken otherwise than it was read."""
 
 _STROKE = "1/lI|"
-_EDGES = re.compile(r"^[(\[]*(.*?)[)\],;.:]*$")
+_EDGES = re.compile(r"^(?:(?!\(p)[(\[])*(.*?)[)\],;.:]*$")
 _DATES = tuple(
     re.compile(
         rf"([\d{_STROKE}]{{2}})[{_STROKE}]([\d{_STROKE}]{{2}})[{_STROKE}]([\d{_STROKE}]{{{n}}})"
@@ -35,6 +35,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _FRACTION = re.compile(r"1?[1/lI|]{1,2}([24])")
 _LIKE_MILLIGRAMS = re.compile(r"m[s5fjyqa9]|[nr]ng|mgg|mga")
 _LIKE_UNITS = re.compile(r"[uv][il1/|!]{1,2}")
+# « cp » and « cpr » in a hand whose c is open or looped
+_LIKE_TABLET = re.compile(r"(?:\(p|eg|cg|ep)(?P<more>[rs])?")
 _RATE = re.compile(r"(\d{2,3})[1lI|]min\b")
 
 
@@ -139,6 +141,9 @@ def _count(core: str, before: str, after: str) -> str | None:
     """« / cp » and « QSP / mois »: one; « 112 cp »: a half; « 2/ novembre »: the 21st."""
     if after in folded("months") and re.fullmatch(r"[12]?/", core):
         return core.replace("/", "1")
+    tablet = _LIKE_TABLET.fullmatch(core)
+    if tablet is not None and _NUMBER.fullmatch(before):
+        return "cp" + (tablet["more"] or "")
     counted = after in folded("counted")
     last = fold(before).rstrip(".,;:")
     glued = re.fullmatch(r"[lI|/]([^\W\d]{3,})", core)

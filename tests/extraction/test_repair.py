@@ -25,6 +25,10 @@ from pipeline.model import Alternative
         ("Sp0O2 94%", "SpO2 94%"),
         ("SpO 2 98 %, Sp O2 98 %", "SpO2 98 %, SpO2 98 %"),
         ("PRÉ NOM : Zoé", "PRÉNOM : Zoé"),
+        ("DPA 31/12/2 026 ; PA : 14 0/60", "DPA 31/12/2026 ; PA : 140/60"),
+        ("le 28/10/20 26", "le 28/10/2026"),
+        ("née le 28/10/20 26 mois", "née le 28/10/20 26 mois"),
+        ("TA 14 9/60", "TA 149/60"),
         ("TA 14/10, 39°%6, FR 16", "TA 14/10, 39°6, FR 16"),
         ("HU 17 e BDC 144/min e BU : sucre 0", "HU 17 • BDC 144/min • BU : sucre 0"),
         # and what must stay
@@ -115,6 +119,15 @@ def test_another_reading_of_the_engine_may_be_the_day() -> None:
     word = token.word.model_copy(update={"alternatives": (other,)})
     line = replace(line, tokens=(line.tokens[0], replace(token, word=word)))
     assert repaired(line).text == "le 28/11/2025"
+
+
+def test_a_piece_of_a_figure_is_not_taken_for_the_whole_of_it() -> None:
+    (line,) = text_lines(document_from_text("DDR 19/03/2 026"))
+    label, day, rest = line.tokens
+    whole = Alternative(text="19/03/2026", confidence=0.2)
+    word = day.word.model_copy(update={"alternatives": (whole,), "confidence": 0.4})
+    mended = repaired(replace(line, tokens=(label, replace(day, word=word), rest)))
+    assert mended.text == "DDR 19/03/2026"
 
 
 def test_another_reading_of_the_engine_may_be_the_unit() -> None:

@@ -89,7 +89,13 @@ _CORE = re.compile(r"[^\W_](?:[\w/|!€$'-]*[\w|!€$])?")
 def repaired(line: TextLine) -> TextLine:
     """`line` with misread vocabulary set right; the same line when there is nothing to do."""
     line = _uncut(line)
-    other = dict(figures(line))
+    glued = {
+        place
+        for first, (one, two) in enumerate(pairwise(line.tokens))
+        if one.end == two.start
+        for place in (first, first + 1)
+    }
+    other = {place: meant for place, meant in figures(line) if place not in glued}
     text = ""
     tokens: list[Token] = []
     changed = False
@@ -119,13 +125,16 @@ def repaired(line: TextLine) -> TextLine:
 _CUT = re.compile(
     r"(?<![\d,.])(?:0[,.](?P<nought> )\d{1,3}\b|\d{1,3},(?P<unit> )[25]\s?(?:mg|µg|g|%)(?!\w))"
     r"|(?<!\w)DD(?P<label> )N(?!\w)"
+    r"|(?<![\d/.-])[0-3]?\d(?P<s>[/.-])[01]?\d(?P=s)"
+    r"(?:[12](?P<thousand> )\d{3}|(?:19|20)(?P<century> )\d\d)(?!\d|\s*(?:ans|mois|SA|kg))"
+    r"|(?<!\w)[TP]A\s?[:=]?\s?1\d(?P<pressure> )\d/\d{2,3}(?!\d)"
 )
 
 
 def _uncut(line: TextLine) -> TextLine:
     """`line` with figures such as « 0, 05 » and « 12, 5 mg » in one piece: no number ends with a
-    comma after 0, and of a strength nobody names two with one unit. The label « DDN » and words of
-    the vocabulary that a wide hand spaces likewise."""
+    comma after 0, and of a strength nobody names two with one unit; nor is there a year 2.
+    The label « DDN » and words of the vocabulary that a wide hand spaces likewise."""
     gaps = [match.start(match.lastgroup or 0) for match in _CUT.finditer(line.text)]
     for gap in sorted({*gaps, *_inside_words(line)}, reverse=True):
         tokens = tuple(

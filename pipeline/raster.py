@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.model import Box, Quality, Size, Step, Zone
 
 Pixels = npt.NDArray[np.uint8]
+
+SMALL_SIDE = 1170
+"""Pixels of the longer side of a page of which one wants the gist: an A4 sheet at 100 dpi."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,11 @@ class Raster:
     @property
     def size(self) -> Size:
         return Size(width=self.pixels.shape[1], height=self.pixels.shape[0])
+
+    @cached_property
+    def small(self) -> Pixels:
+        """`pixels` reduced to about `SMALL_SIDE`, made once."""
+        return reduced(self.pixels, SMALL_SIDE)
 
 
 @dataclass(frozen=True)
@@ -78,3 +88,35 @@ class Prepared:
     zones: tuple[Zone, ...] = ()
     steps: tuple[Step, ...] = ()
     rotation_sure: bool = True
+
+
+def reduced(pixels: Pixels, side: int) -> Pixels:
+    """`pixels` with the longer side near `side`: averaged over whole blocks, which is many times
+    quicker than any other factor, then to within a tenth."""
+    height, width = pixels.shape[:2]
+    blocks = int(max(height, width) / (0.85 * side))
+    if blocks > 1:
+        pixels = pixels[: height // blocks * blocks, : width // blocks * blocks]
+        size = (width // blocks, height // blocks)
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale < 0.9:
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return pixels
+
+
+def outlines(mask: Pixels) -> list[npt.NDArray[np.int32]]:
+    """The outer outline (n, 1, 2) of each connected part of a mask, those in holes of others too,
+    from the top down. Where parts are few, ten times as quick as their labels and statistics.
+    """
+    found, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not found:
+        return []
+    # A part has no parent; what has one is the edge of a hole.
+    return [
+        np.asarray(outline, np.int32)
+        for outline, links in zip(found[::-1], tree[0][::-1].tolist(), strict=True)
+        if links[3] < 0
+    ]

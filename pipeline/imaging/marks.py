@@ -11,7 +11,7 @@ import zxingcpp
 
 from pipeline.imaging.orientation import lean
 from pipeline.model import Box, Zone, ZoneKind
-from pipeline.raster import Pixels
+from pipeline.raster import Pixels, outlines
 
 _FORMATS = (
     zxingcpp.BarcodeFormat.QRCode
@@ -20,13 +20,19 @@ _FORMATS = (
 )
 
 _TILTED = 2.0  # degrees
+_AROUND = 40  # pixels of a page at about 100 dpi (10 mm) around what is dense enough for a code
 
 
-def may_hold_barcode(mask: Pixels) -> bool:
-    """Whether some 6 mm square of the ink mask of a page at about 100 dpi is as densely inked
-    and as mixed as a code is and running text is not: looking for codes costs too much."""
-    density = cv2.blur(mask, (24, 24))
-    return bool((cv2.inRange(density, 84, 200) > 0).any())
+def dense_places(mask: Pixels) -> list[Box]:
+    """Where on the ink mask of a page at about 100 dpi a barcode may be, with room around it: some
+    6 mm square is as densely inked and as mixed as a code is and running text is not. Looking for
+    codes everywhere costs too much."""
+    dense = cv2.inRange(cv2.blur(mask, (24, 24)), 84, 200)
+    if not cv2.countNonZero(dense):
+        return []
+    # Pieces of one code belong together, and a code needs white around it.
+    near = cv2.dilate(dense, np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8))
+    return [_bounds(outline) for outline in outlines(np.asarray(near, np.uint8))]
 
 
 def barcodes(grey: Pixels) -> tuple[Zone, ...]:
@@ -39,6 +45,11 @@ def barcodes(grey: Pixels) -> tuple[Zone, ...]:
         for code in found
         if code.valid
     )
+
+
+def _bounds(outline: npt.NDArray[np.int32]) -> Box:
+    x, y, width, height = cv2.boundingRect(outline)
+    return Box(x=x, y=y, width=width, height=height)
 
 
 def _box(position: zxingcpp.Position) -> Box:
@@ -64,8 +75,7 @@ class Frame:
 
     @property
     def box(self) -> Box:
-        x, y, width, height = cv2.boundingRect(self.hull)
-        return Box(x=x, y=y, width=width, height=height)
+        return _bounds(self.hull)
 
 
 def stamps(colours: Pixels | None, mask: Pixels) -> tuple[Zone, ...]:
@@ -124,13 +134,14 @@ class _Block:
 def _small_print(ink: Pixels) -> list[_Block]:
     """Blocks of three to eight lines of small, even letters, apart from everything else."""
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((9, 19), np.uint8))
-    count, labels, found, _ = cv2.connectedComponentsWithStats(joined)
     blocks: list[_Block] = []
-    for number in range(1, count):
-        x, y, width, height, _ = (int(value) for value in found[number])
+    for outline in outlines(np.asarray(joined, np.uint8)):
+        x, y, width, height = cv2.boundingRect(outline)
         if not (79 <= width <= 355 and 45 <= height <= 180):
             continue
-        here = (labels[y : y + height, x : x + width] == number).astype(np.uint8)
+        _, labels = cv2.connectedComponents(joined[y : y + height, x : x + width])
+        column, row = outline[0, 0].tolist()
+        here = (labels == labels[row - y, column - x]).astype(np.uint8)
         block = np.asarray(ink[y : y + height, x : x + width] * here, np.uint8)
         _, _, parts, _ = cv2.connectedComponentsWithStats(block)
         tall = parts[1:, cv2.CC_STAT_HEIGHT]

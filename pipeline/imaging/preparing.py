@@ -6,6 +6,7 @@ says it must be, and then once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -18,12 +19,11 @@ from pipeline.imaging import content, ink, marks, orientation, quality
 from pipeline.imaging.decoding import A4_LONG_SIDE
 from pipeline.imaging.fingerprint import fingerprint
 from pipeline.imaging.outline import Outline, outline
-from pipeline.model import Legibility, Quality, Step, Zone
-from pipeline.raster import Pixels, Prepared, Raster, Transform
+from pipeline.model import Box, Legibility, Quality, Step, Zone
+from pipeline.raster import SMALL_SIDE, Pixels, Prepared, Raster, Transform, reduced
 
 STEP = Step(name="imaging", version="1")
 
-_ANALYSIS_SIDE = 1170  # pixels: an A4 sheet at 100 dpi
 _STROKE_REACH = 40  # pixels of that copy (1 cm): ink thinner than this is not paper
 _BARCODE_SIDE = 1750  # pixels: small codes need 150 dpi
 _STRAIGHT = 0.2  # degrees: engines read a lean below this as well as none
@@ -61,7 +61,7 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
     """
     cv2.setNumThreads(1)
     grey = _grey(raster.pixels)
-    small = _reduced(grey, _ANALYSIS_SIDE)
+    small = raster.small if raster.pixels.ndim == 2 else reduced(grey, SMALL_SIDE)
     sheet = _analyse(small)
     upright, back, dpi, native = _rectified(grey, raster.dpi, small.shape[1] / grey.shape[1], sheet)
     writing = ink.without_rules(sheet.mask)
@@ -81,7 +81,7 @@ def prepare(raster: Raster, settings: Settings) -> Prepared:
         blank=blank,
         quality=verdict,
         fingerprint=fingerprint(writing),
-        zones=_zones(raster.pixels, grey, sheet.mask, back @ _scaling(upright, sheet.mask)),
+        zones=_zones(raster, grey, sheet.mask, back @ _scaling(upright, sheet.mask)),
         steps=(STEP.model_copy(update={"settings": settings.fingerprint}),),
         rotation_sure=sheet.rotation_sure or blank,
     )
@@ -260,51 +260,50 @@ def _grey(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _reduced(pixels: Pixels, side: int) -> Pixels:
-    """`pixels` with the longer side near `side`: averaged over whole blocks, which is many times
-    quicker than any other factor, then to within a tenth."""
-    height, width = pixels.shape[:2]
-    blocks = int(max(height, width) / (0.85 * side))
-    if blocks > 1:
-        pixels = pixels[: height // blocks * blocks, : width // blocks * blocks]
-        size = (width // blocks, height // blocks)
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-        height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale < 0.9:
-        size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return pixels
-
-
 def _scaling(large: Pixels, small: Pixels) -> Matrix:
     """From pixels of `small` to those of `large`, the same picture."""
     return np.diag([large.shape[1] / small.shape[1], large.shape[0] / small.shape[0], 1.0])
 
 
 def _zones(
-    pixels: Pixels, grey: Pixels, mask: Pixels, mask_to_original: Matrix
+    raster: Raster, grey: Pixels, mask: Pixels, mask_to_original: Matrix
 ) -> tuple[Zone, ...]:
     """Barcodes and stamps in pixels of the original."""
-    found: list[tuple[Zone, Matrix]] = []
-    if marks.may_hold_barcode(mask):
-        readable = _reduced(grey, _BARCODE_SIDE)
-        found += [(zone, _scaling(grey, readable)) for zone in marks.barcodes(readable)]
+    found = _barcodes(grey, [Transform(mask_to_original).box(p) for p in marks.dense_places(mask)])
     colours = None
-    if pixels.ndim == 3:
-        small = _reduced(pixels, _ANALYSIS_SIDE)
+    if raster.pixels.ndim == 3:
+        small = raster.small
         if _has_colour(small):
-            to_small = np.linalg.inv(_scaling(pixels, small)) @ mask_to_original
+            to_small = np.linalg.inv(_scaling(raster.pixels, small)) @ mask_to_original
             size = (mask.shape[1], mask.shape[0])
             how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             warped = cv2.warpPerspective(
                 small, to_small, size, flags=how, borderMode=cv2.BORDER_REPLICATE
             )
             colours = np.asarray(warped, np.uint8)
-    found += [(zone, mask_to_original) for zone in marks.stamps(colours, mask)]
-    return tuple(
-        zone.model_copy(update={"box": Transform(back).box(zone.box)}) for zone, back in found
-    )
+    back = Transform(mask_to_original)
+    for zone in marks.stamps(colours, mask):
+        found.append(zone.model_copy(update={"box": back.box(zone.box)}))
+    return tuple(found)
+
+
+def _barcodes(grey: Pixels, places: Sequence[Box]) -> list[Zone]:
+    """Barcodes of a page, looked for in some places of it."""
+    found: list[Zone] = []
+    if not places:
+        return found
+    readable = reduced(grey, _BARCODE_SIDE)
+    back = Transform(_scaling(grey, readable))
+    across, down = readable.shape[1] / grey.shape[1], readable.shape[0] / grey.shape[0]
+    for place in places:
+        left, top = max(int(place.x * across), 0), max(int(place.y * down), 0)
+        part = readable[top : round(place.bottom * down), left : round(place.right * across)]
+        for zone in marks.barcodes(np.ascontiguousarray(part)):
+            here = zone.box.model_copy(update={"x": zone.box.x + left, "y": zone.box.y + top})
+            box = back.box(here)
+            if not any(other.box.intersection(box) > 0.5 * box.area for other in found):
+                found.append(zone.model_copy(update={"box": box}))
+    return found
 
 
 def _has_colour(pixels: Pixels) -> bool:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.model import Box
 from pipeline.ocr import calibration, networks
-from pipeline.raster import Pixels
+from pipeline.raster import Pixels, outlines
 
 HEIGHT = 32
 """Height in pixels of the network's input."""
@@ -87,8 +87,8 @@ def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]
     """
     scale = _LOOK_DPI / dpi
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    around = cv2.blur(small, (25, 25)).astype(np.int16)
-    ink = (small.astype(np.int16) < around - 14).astype(np.uint8)
+    darkness = cv2.subtract(cv2.blur(small, (25, 25)), small)
+    ink = np.asarray(cv2.threshold(darkness, 14, 1, cv2.THRESH_BINARY)[1], np.uint8)
     ink = _without_rules(ink)
     for box in read:
         left, top = int(box.x * scale) - 2, int(box.y * scale) - 2
@@ -96,32 +96,34 @@ def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]
         ink[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 0
     strokes = cv2.bitwise_or(cv2.medianBlur(ink, 3), _strokes(ink))
     words = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((3, 9), np.uint8))
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(words, connectivity=8)
-
-    def is_solid(part: int, x: int, y: int, width: int, height: int) -> bool:
+    found: list[Box] = []
+    for outline in outlines(np.asarray(words, np.uint8)):
+        x, y, width, height = cv2.boundingRect(outline)
+        if (
+            not _LEAST_HEIGHT <= height / _MILLIMETRE <= _MOST_HEIGHT
+            or width / _MILLIMETRE < _LEAST_WIDTH
+            or width >= 60 * height
+        ):
+            continue
         here = np.s_[y : y + height, x : x + width]
-        return int(strokes[here][parts[here] == part].sum()) >= 0.75 * width * height
-
-    return tuple(
-        Box(x=x / scale, y=y / scale, width=width / scale, height=height / scale)
-        for part, (x, y, width, height, _) in enumerate(stats[1:].tolist(), start=1)
-        if _LEAST_HEIGHT <= height / _MILLIMETRE <= _MOST_HEIGHT
-        and width / _MILLIMETRE >= _LEAST_WIDTH
-        and width < 60 * height
-        and not is_solid(part, x, y, width, height)
-    )
+        _, labels = cv2.connectedComponents(words[here])
+        column, row = outline[0, 0].tolist()
+        is_part = labels == labels[row - y, column - x]
+        if int(strokes[here][is_part].sum()) < 0.75 * width * height:
+            found.append(Box(x=x / scale, y=y / scale, width=width / scale, height=height / scale))
+    return tuple(found)
 
 
 def _without_rules(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, 50), np.uint8))
     down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((50, 1), np.uint8))
-    rules = cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8))
-    return np.asarray(np.where(rules > 0, 0, ink), np.uint8)
+    rules = cv2.bitwise_or(across, down)
+    if not cv2.countNonZero(rules):
+        return ink
+    return np.asarray(cv2.subtract(ink, cv2.dilate(rules, np.ones((3, 3), np.uint8))), np.uint8)
 
 
 def _strokes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Connected ink of some length: what is left when specks are taken away."""
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    long = (np.maximum(stats[:, 2], stats[:, 3]) >= 6).astype(np.uint8)
-    long[0] = 0
-    return np.asarray(long[parts])
+    specks = [outline for outline in outlines(ink) if max(cv2.boundingRect(outline)[2:]) < 6]
+    return np.asarray(cv2.drawContours(ink.copy(), specks, -1, 0, cv2.FILLED), np.uint8)

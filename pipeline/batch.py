@@ -62,6 +62,9 @@ DASK = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.work-stealing": False,
     "distributed.worker.daemon": False,
+    # Nothing is held twice that could be moved or dropped, and nobody watches the cluster.
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.client.scheduler-info-interval": "60s",
     # Dask's own sampling of workers costs more than it tells here.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "30s",

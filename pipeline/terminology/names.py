@@ -67,8 +67,10 @@ _ELEMENTS: Final = frozenset(
 
 def fold_name(text: str) -> str:
     """`text` in lower case without accents, signs as single spaces; `/` between names is kept."""
-    plain = unicodedata.normalize("NFD", text.lower().translate(_LIGATURES))
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = text.lower().translate(_LIGATURES)
+    if not plain.isascii():
+        letters = unicodedata.normalize("NFD", plain)
+        plain = "".join(c for c in letters if not unicodedata.combining(c))
     return _NOT_NAME.sub(" ", plain).replace(" /", "/").replace("/ ", "/").strip()
 
 

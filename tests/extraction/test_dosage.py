@@ -107,6 +107,8 @@ def test_line_is_read_as_the_table_says(line: str, reading: str) -> None:
         ("1 cp dlx jours", "1 cp dix jours"),
         ("1 e à s le soir", "1 c à s le soir"),
         ("1 UI sl > 2 g/l", "1 UI si > 2 g/l"),
+        ("1 cp par jour fous le5 jours", "1 cp par jour tous les jours"),
+        ("1 inj SC1 fois par jour", "1 inj SC 1 fois par jour"),
         ("1à 2 patchss", "1 à 2 patchs"),
         ("1 cp matin et soir5 jours", "1 cp matin et soir 5 jours"),
         ("0,12S mg 1 cp dés le début", "0,125 mg 1 cp dès le début"),

@@ -391,6 +391,10 @@ def test_bizone() -> None:
             [MedicationAction.CONTINUE, MedicationAction.STOP],
         ),
         ("KARDEGIC 75 1 sachet le midi, ne pas arrêter", [MedicationAction.START]),
+        (
+            "Relais Héparine par Coumadine 5 mg 1 cp le soir",
+            [MedicationAction.STOP, MedicationAction.SWITCH],
+        ),
         ("DOLIPRANE 1 g x 3/j", [MedicationAction.START]),
     ],
 )

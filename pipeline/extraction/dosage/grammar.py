@@ -1684,6 +1684,13 @@ def laboratory(c: Cursor) -> Element | None:
 def maximum(c: Cursor) -> Element | None:
     """`max 4/j`, `sans dépasser 4 g par jour`, `jusqu'à 3 fois par jour`; or `max` after a rate."""
     start = c.place
+    if c.has("number") and c.sees("/", ahead=1):  # "5/j max"
+        least = number(c) or Decimal(1)
+        per = _per(c)
+        if per is not None and c.take("maximum") is not None:
+            count = Amount(least, None, "", "number", **c.since(start))
+            return Maximum(count, Time(per[0], None, per[1]), **c.since(start))
+        c.place = start
     bare = c.has("number") and c.has("maximum", 1)
     if bare or (c.has("number") and c.any_of(_LIMITED, 1) and c.has("maximum", 2)):
         least = number(c) or Decimal(1)
@@ -1809,6 +1816,9 @@ def renewal(c: Cursor) -> Element | None:
     if each or c.word("apre", "au bout de", "dan", "apres"):
         length = time(c)
         if length is not None and length.unit in ("h", "min"):
+            behind = c.place
+            if number(c) is None or c.take("times") is None or _per(c) is not None:
+                c.place = behind  # "toutes les 20 min 3 fois" is no three times a day
             return Interval(length, each, **c.since(start))
         if length is not None:  # "à renouveler dans 3 mois" says when, not how often
             return Instruction(c.written(start), **c.since(start))

@@ -193,6 +193,8 @@ def _pieces(text: str) -> list[_Piece]:
         elif text[start] == "S" and raw[1:].isdecimal() and _WEEK.match(lowered, start):
             found.append(_Piece("s", start, start + 1))
             found.append(_Piece(raw[1:], start + 1, end, Decimal(raw[1:])))
+        elif raw == "eps" and found and found[-1].number is not None:
+            found.append(_Piece("cp", start, end, repaired=True))  # no sports lesson
         elif raw in ("hsi", "hsb") and found and found[-1].number is not None:
             found.append(_Piece("h", start, start + 1))  # "14 hsi douleur"
             found.append(_Piece(raw[1:], start + 1, end))
@@ -205,9 +207,10 @@ def _pieces(text: str) -> list[_Piece]:
         elif _FIVE_MEASURED.match(text, start):
             found.append(_Piece("5", start, start + 1, Decimal(5), repaired=True))
             found += _word(simple(raw[1:]), start + 1, end)
-        elif kind == "word" and _BEFORE_DAYS.match(lowered, start):
+        elif _BEFORE_DAYS.match(lowered, start) and simple(raw) not in vocabulary().misread:
             found += _word(simple(raw[:-1]), start, end - 1)  # "1 cp5 j", "soir5 jours"
-            found.append(_Piece(raw[-1], end - 1, end, Decimal(raw[-1])))
+            five = raw[-1] == "5"  # which may be an s
+            found.append(_Piece(raw[-1], end - 1, end, Decimal(raw[-1]), repaired=five))
         elif kind == "word" and raw[:-1] in ("mg", "g", "ui") and lowered[end:].startswith("/c"):
             found += _word(raw[:-1], start, end - 1)  # "60 mgs/c"
             found.append(_Piece("s", end - 1, end))
@@ -530,7 +533,7 @@ def _split(word: str) -> tuple[tuple[str, Decimal | None, bool], ...]:
     return _two_words(word) or ((word, None, False),)
 
 
-_FIGURE_BEHIND: Final = re.compile(r"([a-z]{3,}|cp)([1-46-9]|[1-9]\d)|(lp)(\d{1,3})")
+_FIGURE_BEHIND: Final = re.compile(r"([a-z]{3,}|cp|sc|im|iv)([1-46-9]|[1-9]\d)|(lp)(\d{1,3})")
 """A word and the figure glued to it: `soir1 semaine`, `cp3 fois`, `LP5 mg`; a 5 may be an s."""
 _LETTER_READ_AS_DIGIT: Final = re.compile(r"[a-z]{2,}[015][a-z]{2,}|[a-z]{4,}5")
 """A word that no list has, one letter of it read as a digit: `accè5`, `mou1ée`."""

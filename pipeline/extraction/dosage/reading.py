@@ -272,6 +272,7 @@ class _Reader:
     # --- the walk -----------------------------------------------------------------------------
 
     def read(self, found: Sequence[Element]) -> Prescribed:
+        found = _by_turns(found)
         self.on_skin = any(isinstance(e, Amount) and e.unit in _SPREAD for e in found)
         for place, element in enumerate(found):
             self.take(element, found[place + 1 :])
@@ -369,7 +370,8 @@ class _Reader:
                 self.step.site = element.name
                 if "auriculaire" in (self.step.route, self.form_route):
                     self.step.site = _EARS.get(element.name, element.name)  # "OD" of an ear drop
-                self.step.route = self.step.route or element.route
+                if not (element.repaired and self.form_route):  # a gel on what looks like an eye
+                    self.step.route = self.step.route or element.route
         if isinstance(element, Strong | Amount) and self.strength_is(element):
             return
         self.step.covers(element)
@@ -1179,6 +1181,25 @@ def _with_meals(codes: list[str]) -> list[str]:
         if len(code) > 1 and code[:-1] in ("AC", "PC", "C")
     }
     return [code for code in codes if code not in at_meals]
+
+
+def _by_turns(found: Sequence[Element]) -> Sequence[Element]:
+    """« ½ cp un jour, ¾ cp le lendemain »: each every other day."""
+    day = [i for i, e in enumerate(found) if isinstance(e, Bounds) and _is_a_day(e.time)]
+    next_day = [i for i, e in enumerate(found) if isinstance(e, Course) and "lendemain" in e.text]
+    if len(day) != 1 or len(next_day) != 1 or next_day[0] < day[0]:
+        return found
+    if any(isinstance(element, Then) for element in found[day[0] : next_day[0]]):
+        return found
+    turns = list(found)
+    for place in (day[0], next_day[0]):
+        start, end = found[place].start, found[place].end
+        turns[place] = Rate(Decimal(1), None, Decimal(2), None, "d", start=start, end=end)
+    return turns
+
+
+def _is_a_day(time: Time | None) -> bool:
+    return time is not None and time.unit == "d" and time.low == 1 and time.high is None
 
 
 def _is_nothing(step: _Step) -> bool:

@@ -474,7 +474,7 @@ def _is_reason(line: TextLine, start: int, end: int) -> bool:
     )
 
 
-_SAID_NO: Final = re.compile(r"\s*:?\s*non\s*(?:[,;.)]|$)")
+_SAID_NO: Final = re.compile(r"\s*:?\s*(?:non|nori|rion|n0n)\s*(?:[,;.)]|$)")
 
 
 def _denied(line: TextLine, mention: Mention) -> bool:
@@ -542,7 +542,8 @@ def _is_medicine(item: _Item, prescribing: bool) -> bool:
         return prescribing and written.isupper() and dosed and item.line_like
     if folded in words_of("ambiguous"):
         precise = item.said.strength is not None and bool(item.said.dosages)
-        return dosed and (item.line_like or prescribing or precise)
+        acted = prescribing and _action(item.before) in ("switch", "stop", "continue")
+        return (dosed or acted) and (item.line_like or prescribing or precise)
     if len(folded) <= 3 and folded.isalpha():
         return prescribing and item.line_like
     if line.section == "lifestyle":

@@ -278,6 +278,7 @@ def readings(word: str) -> frozenset[str]:
 
 _LEADS: Final = (
     "avec",
+    "par",
     "poursuivre",
     "poursuite",
     "continuer",

@@ -14,7 +14,7 @@ def test_each_connected_part_has_one_outline(share: float) -> None:
     mask = (np.random.default_rng(7).random((90, 110)) < share).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     found = outlines(mask)
-    assert sorted(cv2.boundingRect(outline) for outline in found) == sorted(
+    assert sorted(tuple(cv2.boundingRect(outline)) for outline in found) == sorted(
         tuple(part) for part in stats[1:, :4].tolist()
     )
     starts = [outline[0, 0].tolist() for outline in found]

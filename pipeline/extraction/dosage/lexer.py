@@ -202,19 +202,23 @@ def _pieces(text: str) -> list[_Piece]:
             found.append(_Piece("5", start, end, Decimal(5), repaired=True))
         elif text[start:end] in ("lM", "1M", "|M"):
             found.append(_Piece("im", start, end, repaired=True))
-        elif _FIVE_HUNDRED.fullmatch(text, start, end):
+        elif text[start] == "S" and _FIVE_HUNDRED.fullmatch(text, start, end):
             found.append(_Piece("500", start, end, Decimal(500), repaired=True))
-        elif _FIVE_MEASURED.match(text, start):
+        elif text[start] == "S" and _FIVE_MEASURED.match(text, start):
             found.append(_Piece("5", start, start + 1, Decimal(5), repaired=True))
             found += _word(simple(raw[1:]), start + 1, end)
-        elif _BEFORE_DAYS.match(lowered, start) and simple(raw) not in vocabulary().misread:
+        elif (
+            raw[-1].isdigit()
+            and _BEFORE_DAYS.match(lowered, start)
+            and simple(raw) not in vocabulary().misread
+        ):
             found += _word(simple(raw[:-1]), start, end - 1)  # "1 cp5 j", "soir5 jours"
             five = raw[-1] == "5"  # which may be an s
             found.append(_Piece(raw[-1], end - 1, end, Decimal(raw[-1]), repaired=five))
         elif kind == "word" and raw[:-1] in ("mg", "g", "ui") and lowered[end:].startswith("/c"):
             found += _word(raw[:-1], start, end - 1)  # "60 mgs/c"
             found.append(_Piece("s", end - 1, end))
-        elif kind == "word" and (scheme := _SCHEME_AND_NEED.fullmatch(raw)) is not None:
+        elif raw[0].isdigit() and (scheme := _SCHEME_AND_NEED.fullmatch(raw)) is not None:
             found.append(_Piece(scheme[1], start, end - 2, Decimal(scheme[1])))
             found.append(_Piece(scheme[2], end - 2, end))
         elif raw == "5i" and _complains(lowered, end):

@@ -48,10 +48,11 @@ def odds(line: Pixels) -> float:
 
     Raises `SetupError` when the network's file is missing.
     """
-    ink = strip(line)
-    ink = np.pad(ink, ((0, 0), (0, -ink.shape[1] % STEP)))
+    seen = strip(line)
+    ink = np.zeros((HEIGHT, -(-seen.shape[1] // STEP) * STEP), np.float32)
+    ink[:, : seen.shape[1]] = seen
     found = networks.session(NETWORK).run(None, {"ink": ink[None, None]})[0][0]
-    columns = ink.reshape(HEIGHT, -1, STEP).max(axis=(0, 2))[: len(found)] > 0.3
+    columns = ink.max(axis=0).reshape(-1, STEP).max(axis=1)[: len(found)] > 0.3
     return float(found[columns].mean()) if columns.any() else 0.0
 
 

@@ -58,7 +58,7 @@ def keep_original(out: Path, sha256: str, data: bytes) -> Path:
     path = original_path(out, sha256)
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         write_atomically(path, data)
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        if path.read_bytes() != data:
             raise FileChanged(
                 "La copie du fichier ne correspond pas à l'original : vérifiez le disque."
             )

@@ -14,7 +14,7 @@ import os
 import queue
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -35,7 +35,7 @@ from pipeline.intake.splitting import split
 from pipeline.model import Document, Extraction, Page, Scan
 from pipeline.reporting.page import render
 from pipeline.reporting.summary import Summary, Waiting, as_json, summarise
-from pipeline.results import DRAFTING_ROOMS, READING_ROOMS, PageResult, code_version
+from pipeline.results import DRAFTING_ROOMS, READING_ROOMS, code_version
 from pipeline.store.files import (
     adopt,
     keep_original,
@@ -46,7 +46,7 @@ from pipeline.store.files import (
 )
 from pipeline.store.ledger import Ledger, page_of
 from pipeline.store.tables import DocumentState, PageRow, PageState, ScanState
-from pipeline.tasks import Drafted, draft_document_at, read_page_at
+from pipeline.tasks import Drafted, Reading, draft_document_at, read_page_at
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
 # Freed memory of a page (glibc, bytes) is kept for the next one, in one arena for all threads; a
@@ -365,6 +365,7 @@ class _Work:
                     number,
                     self._settings,
                     self._keep_intermediate,
+                    _scratch(self._out),
                     pure=False,
                 )
             case _DocumentTask(document):
@@ -379,7 +380,7 @@ class _Work:
                     priority=10,
                 )
 
-    def _settle(self, task: _Task, future: Future[Any]) -> list[_Task]:
+    def _settle(self, task: _Task, future: Future[Any]) -> Sequence[_Task]:
         """Enter one task's result; returns the tasks that it makes possible."""
         error: BaseException | None = None
         try:
@@ -406,8 +407,8 @@ class _Work:
         self._document_failed(task, known, detail)
         return []
 
-    def _page_read(self, task: _PageTask, result: PageResult) -> list[_Task]:
-        sha256 = task.scan.sha256
+    def _page_read(self, task: _PageTask, reading: Reading) -> Sequence[_Task]:
+        sha256, result = task.scan.sha256, reading.result
         write_atomically(preview_path(self._out, sha256, task.number), result.preview)
         for name, data in result.intermediate.items():
             folder = self._out / "intermediate" / sha256
@@ -418,9 +419,14 @@ class _Work:
                 result.page.model_dump(mode="json", exclude_defaults=True),
             )
         self._ledger.page_read(sha256, result.page, self._reads)
-        return self._page_ended(task, result.page)
+        following = self._page_ended(task, result.page)
+        if reading.drafted is None:
+            return following
+        for document in following:
+            self._drafted(document, reading.drafted)
+        return []
 
-    def _page_failed(self, task: _PageTask, error: RepriseError, detail: str) -> list[_Task]:
+    def _page_failed(self, task: _PageTask, error: RepriseError, detail: str) -> Sequence[_Task]:
         self._failed += 1
         self._quarantine_page(task.scan, task.number, error, detail)
         return self._page_ended(task)
@@ -432,7 +438,7 @@ class _Work:
         quarantine(self._out, scan, error, pages, detail)
         self._ledger.page_refused(scan.sha256, number, error, self._reads)
 
-    def _page_ended(self, task: _PageTask, page: Page | None = None) -> list[_Task]:
+    def _page_ended(self, task: _PageTask, page: Page | None = None) -> list[_DocumentTask]:
         """A page has been tried; `page` is what it says."""
         self._done += 1
         if task.scan.page_count == 1:
@@ -442,7 +448,7 @@ class _Work:
             return []
         return self._documents_of(task.scan, _read(rows))
 
-    def _documents_of(self, scan: Scan, pages: tuple[Page, ...]) -> list[_Task]:
+    def _documents_of(self, scan: Scan, pages: tuple[Page, ...]) -> list[_DocumentTask]:
         """Split a scan whose pages have all been tried; its documents are drafted next."""
         result = split(scan, pages)
         advice = {page.number: page.quality.advice for page in pages}

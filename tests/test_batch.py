@@ -20,8 +20,11 @@ from PIL import Image
 
 from pipeline import batch
 from pipeline.config import Settings
+from pipeline.errors import BundleError
+from pipeline.intake.scanning import inspect
 from pipeline.reporting.summary import Summary
 from pipeline.store.tables import PageState
+from pipeline.tasks import read_page_at
 from tests.conftest import ROOT
 
 INBOX = ROOT / "samples" / "inbox"
@@ -102,6 +105,23 @@ def test_every_page_ends_in_one_state_and_a_second_run_does_nothing(
     ]
     assert {path: path.stat().st_mtime_ns for path in (out / "drafts").iterdir()} == modified
     assert not (out / "work").exists()
+
+
+def test_a_draft_that_fails_beside_its_page_is_left_to_a_task_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = INBOX / CERTIFICATE
+    scan = inspect(path.read_bytes(), path.name, Settings())
+    reading = read_page_at(path, scan, 1, Settings(), False, tmp_path)
+    assert reading.drafted is not None and reading.drafted.bundle.parent == tmp_path
+
+    def fail(*_: object) -> None:
+        raise BundleError
+
+    monkeypatch.setattr("pipeline.runner.draft_from_document", fail)
+    again = read_page_at(path, scan, 1, Settings(), False, tmp_path)
+    assert again.drafted is None
+    assert again.result.page == reading.result.page
 
 
 def test_a_worker_that_dies_takes_no_page_with_it(inbox: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ from pipeline.ocr.ink import SIDE, fitted, ink_of, network_input
 from pipeline.ocr.symbols import STRUCK
 from pipeline.raster import Pixels
 
-VERSION = "1.2"
+VERSION = "1.3"
 WEIGHTS = Path(__file__).parent / "weights"
 DOWNSAMPLING = 8
 """Columns of the network's input per time step."""

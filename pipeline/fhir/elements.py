@@ -104,10 +104,12 @@ _SUFFIXES = {"dr": "DR", "docteur": "DR", "pr": "PR", "professeur": "PR"}
 
 
 def human_name(name: HumanName) -> Json:
-    """A HumanName as FR Core slices it; an official name always has given names."""
+    """A HumanName as FR Core slices it; an official name always has family and given names."""
     result: Json = {"use": name.use}
     if family := clean(name.family):
         result["family"] = family
+    elif name.use == "official":
+        result["_family"] = {"extension": [absent()]}
     if given := [clean(part) for part in name.given if clean(part)]:
         result["given"] = given
     elif name.use == "official":

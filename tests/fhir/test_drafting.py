@@ -38,6 +38,7 @@ from pipeline.model import (
     Dosage,
     Drug,
     Extraction,
+    HumanName,
     Measurement,
     Medication,
     MedicationAction,
@@ -136,6 +137,17 @@ def test_an_unread_value_is_absent_and_says_so() -> None:
     for bundle in drafts(24):
         for field in fields(bundle):
             assert (field.value is None) == (field.state is State.UNREAD)
+
+
+@pytest.mark.parametrize(("family", "given"), [("", ("Zoé",)), ("ROY", ()), ("ROY", ("Zoé",))])
+def test_a_birth_name_of_which_a_part_was_not_read_says_so(
+    family: str, given: tuple[str, ...]
+) -> None:
+    name = HumanName(family=family, given=given, use="official")
+    (resource,) = of(made(patient=Patient(names=(reader().read(name, "née"),))), "Patient")
+    (written,) = resource["name"]
+    assert ("family" in written, "_family" in written) == (bool(family), not family)
+    assert ("_given" in written) == (not given)
 
 
 def test_a_doubtful_value_offers_its_alternatives() -> None:

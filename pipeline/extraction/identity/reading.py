@@ -1265,8 +1265,8 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
             best, parsed, doubts = clearer, clearer.name, []
         if not parsed.given:
             doubts = [doubt for doubt in doubts if "Un seul nom" not in doubt]
-            if len(parsed.family) < _WHOLE:
-                doubts.append(CUT_SHORT)
+            if best.span.line.kind is ZoneKind.HANDWRITTEN or len(parsed.family) < _WHOLE:
+                doubts.append(HALF_READ)
         human = HumanName(family=parsed.family, given=parsed.given)
         name = value("name", human, best.span, best.rule, trust=best.trust, doubts=doubts)
         home = best.part.block
@@ -1306,7 +1306,7 @@ def _contenders(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 _WHOLE = 4
 """Letters that a prescriber's name alone has at least; what is shorter may be a piece of it."""
-CUT_SHORT = "Nom très court : il a pu être lu en partie."
+HALF_READ = "Un seul nom : l'autre n'a peut-être pas été lu."
 _LARGER = 1.2
 _STAMPED = 0.8  # what is read in a stamp is less sure than this
 _SIGNED = 85.0  # likeness in per cent of a name in a stamp, which is read less well

@@ -143,3 +143,32 @@ def test_a_piece_of_the_prescribers_name_is_no_name() -> None:
     )
     assert found.prescriber.name is not None
     assert found.prescriber.name.state is State.DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    ("row", "confidence", "state"),
+    [
+        ("1) ce Aprovel 150 mg", 0.95, State.SURE),
+        ("1) ce Aprovel 150 mg", 0.5, State.DOUBTFUL),
+        ("Assergies : aspirine", 0.5, State.DOUBTFUL),
+    ],
+)
+def test_a_medicine_behind_a_word_that_was_hardly_read_is_doubted(
+    row: str, confidence: float, state: State
+) -> None:
+    document = document_from_text(f"{HEAD}Ordonnance\n\n{row}\n")
+    (page,) = document.pages
+    lines = []
+    for line in page.lines:
+        first = row.replace("1) ", "").split()[0]
+        words = tuple(
+            word.model_copy(update={"confidence": confidence if word.text == first else 0.99})
+            for word in line.words
+        )
+        lines.append(line.model_copy(update={"words": words, "engine": "reprise-htr"}))
+    page = page.model_copy(update={"lines": tuple(lines)})
+    found = extract(
+        document.model_copy(update={"pages": (page,)}), Settings(), dt.date(2026, 11, 23)
+    )
+    (medication,) = found.medications
+    assert medication.drug.state is state

@@ -75,6 +75,8 @@ _GOES_ON: Final = re.compile(
 _CLOSE: Final = 0.9
 """Similarity below which a strength in common does not confirm a corrected name: many medicines
 share one."""
+_HARDLY: Final = 0.6
+"""Confidence under which a word in front of a name may be part of it, or deny it."""
 _IDENTIFIER: Final = 11
 """Figures of a row that make it one of an identifier (RPPS), whatever its label was read as."""
 _SHORT: Final = 40
@@ -918,6 +920,7 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
         drug = doubted(drug, "Ligne barrée sur le document.")
     unread = item.prescribed and not item.line_like
     unread = unread and any(len(word) > 4 for word in item.before.unexplained)
+    unread = unread or _unsure_in_front(item)
     if (item.action in _SHARED and item.before.unexplained) or unread:
         drug = doubted(drug, "Des mots devant ce nom n'ont pas été compris.")
     strength_doubts = (
@@ -969,6 +972,16 @@ def _listed(item: _Item) -> str:
     """The name a misread one was taken for: `SCOPODERM`, by which `SCOPODERM TTS` is known too."""
     shown, listed = _shown(item), item.mention.listed
     return listed.upper() if listed and listed != fold_name(shown) else shown
+
+
+def _unsure_in_front(item: _Item) -> bool:
+    """Whether a word in front of a name was hardly read: « ce aprovel » may be another medicine,
+    « Assergies : aspirine » none."""
+    start, end = item.prefix
+    return any(
+        word.confidence < _HARDLY and re.search(r"[^\W\d_]{2}", word.text)
+        for word in item.line.span(start, end).words
+    )
 
 
 def _in_pieces(mention: Mention) -> bool:

@@ -172,3 +172,32 @@ def test_a_medicine_behind_a_word_that_was_hardly_read_is_doubted(
     )
     (medication,) = found.medications
     assert medication.drug.state is state
+
+
+@pytest.mark.parametrize(
+    ("rows", "state"),
+    [
+        ("Mme NEY Zoé, née le 12/03/1986", State.SURE),
+        ("Mme NGUESSAN Zoé, née le 12/03/1986", State.DOUBTFUL),
+        ("Patient : Mme ROY Zoé\nJeanne\nNée le 12/03/1986", State.DOUBTFUL),
+        ("Patient : Mme ROY Zoé\nNée le 12/03/1986\nOrdonnance", State.SURE),
+    ],
+)
+def test_a_name_by_hand_that_may_not_be_whole_is_doubted(rows: str, state: State) -> None:
+    head = f"Dr Alain FOURNEL\nMédecine générale\n\n{rows}\n\n"
+    found = _scanned("LASILIX 40 mg\n", head=head, kind=ZoneKind.HANDWRITTEN)
+    assert {name.state for name in found.patient.names} == {state}
+
+
+def test_the_number_of_a_prescriber_who_is_not_certain_is_not_certain() -> None:
+    head = "Dr Jeanne HERVIEU            Dr Paul BERTIN\nRPPS : 10990000019\n\n"
+    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", head=head)
+    assert found.prescriber.name is not None and found.prescriber.rpps is not None
+    assert found.prescriber.name.state is State.DOUBTFUL
+    assert found.prescriber.rpps.state is State.DOUBTFUL
+
+
+def test_a_name_alone_that_cannot_be_read_is_unread() -> None:
+    head = "Dr Alain FOURNEL\nNom : VANDERGECKE\nnée le 12/03/1986\n\n"
+    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", head=head, confidence=0.1)
+    assert {name.value for name in found.patient.names} <= {None}

@@ -50,13 +50,16 @@ from pipeline.extraction.identity.names import (
     parse_name,
     vocabulary,
 )
+from pipeline.extraction.repair.vocabulary import trade_words
 from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value, ZoneKind
 
 BIRTH_AFTER = "Date de naissance postérieure au document."
 NO_FAMILY = "Nom de famille non lu."
 NO_GIVEN = "Prénom non lu."
 CUT_SHORT = "Le nom s'arrête sur une particule : sa suite est à lire."
+ELISION = "Une apostrophe a pu être perdue (N'…)."
 IN_TWO = "Nom lu en deux mots : l'espace est à vérifier."
+GOES_ON = "Le mot écrit sous le nom est peut-être un autre prénom."
 AGE_DIFFERS = "L'âge et la date de naissance ne concordent pas."
 SEX_DIFFERS = "La civilité et le numéro de sécurité sociale ne concordent pas."
 NIR_BIRTH = "Le numéro de sécurité sociale et la date de naissance ne concordent pas."
@@ -602,6 +605,8 @@ def _human(
         doubts = (*doubts, IN_TWO)
         whole = re.sub(r"\s", "", parsed.family + "".join(n for n in parsed.given if len(n) == 1))
         others = (name.model_copy(update={"family": whole}),)
+    if by_hand and _ELIDED.match(fold(parsed.family)):
+        doubts = (*doubts, ELISION)
     name, reading, unread = _readable(name, spans)
     return value(
         "name",
@@ -635,11 +640,15 @@ def _readable(
         )
 
     family, given = worst((name.family,)), worst(name.given)
-    if family < least <= given:
+    if name.given and family < least <= given:
         return name.model_copy(update={"family": ""}), given, (NO_FAMILY,)
     if name.given and given < least <= family:
         return name.model_copy(update={"given": ()}), family, (NO_GIVEN,)
     return name, None, ()
+
+
+_ELIDED = re.compile(r"n[b-df-hj-np-tv-xz]")
+"""« NGUESSAN »: what no name begins with unless an apostrophe stands behind the N."""
 
 
 def _in_two(family: str) -> bool:
@@ -737,6 +746,9 @@ def _patient_name(
         if fuller is not None:
             name, spans = fuller.name, [fuller.span]
             doubts = list(name.doubts)
+    under = _below(best.part)
+    if under is not None and name.given and _lone_name(under.line):
+        doubts.append(GOES_ON)
     names = []
     extra = _birth_name(best.part, best.name.end)
     for candidate in candidates:
@@ -778,6 +790,13 @@ def _patient_name(
     if best.sex is not None:
         sex = best.sex[0], best.part.line.span(best.sex[1], best.sex[2])
     return tuple(names), best.part, sex
+
+
+def _lone_name(line: TextLine) -> bool:
+    """Whether a row is one word that may be a given name: no title of a document, no label."""
+    word = line.text.strip(" .,")
+    known = {fold(one) for one in trade_words()}
+    return re.fullmatch(r"[A-ZÀ-Ý][a-zà-ÿ'-]{2,}", word) is not None and fold(word) not in known
 
 
 def _civility_before(line: TextLine, start: int) -> tuple[Sex, Span] | None:
@@ -1278,12 +1297,13 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
     own_or_shared = [
         part for part in parts if part.block is home or not _of_colleague(part.block, family)
     ]
+    unsure = (SEVERAL_NAMES,) if name is not None and SEVERAL_NAMES in name.reasons else ()
     return Prescriber(
         name=name,
         speciality=speciality,
-        rpps=_labelled_number(own_or_shared, home, "rpps", 11),
-        am=_labelled_number(own_or_shared, home, "am", 9),
-        finess=_labelled_number(own_or_shared, home, "finess", 9),
+        rpps=_labelled_number(own_or_shared, home, "rpps", 11, unsure),
+        am=_labelled_number(own_or_shared, home, "am", 9, unsure),
+        finess=_labelled_number(own_or_shared, home, "finess", 9, unsure),
         address=_address(own),
         phone=_phone(own),
     )
@@ -1331,12 +1351,13 @@ def _is_printed(candidate: Candidate) -> bool:
 
 
 def _signs(parts: Sequence[Part], candidate: Candidate) -> bool:
-    """Whether the candidate's family name comes again at the foot of the document."""
+    """Whether the candidate's family name comes again at the foot of the document, or on a further
+    page of it."""
     last = max(part.number for part in parts)
     family = _fold_name(candidate.name.family)
     return any(
         part.number > candidate.part.number + 1
-        and part.number >= last - 6
+        and (part.number >= last - 6 or part.line.page > candidate.part.line.page)
         and fuzz.partial_ratio(family, _fold_name(part.line.text)) >= _SIGNED
         and len(_fold_name(part.line.text)) >= len(family)
         for part in parts
@@ -1396,11 +1417,11 @@ def _letterhead(parts: Sequence[Part], home: Block | None, patient: Patient) -> 
 
 
 def _labelled_number(
-    parts: Sequence[Part], home: Block | None, kind: str, length: int
+    parts: Sequence[Part], home: Block | None, kind: str, length: int, doubts: tuple[str, ...]
 ) -> Value[str] | None:
     """The number after its label: where several prescribers share a letterhead, the one in the
-    writer's own block. Where it is written twice (a stamp, a foot), the reading that passes its
-    checks and was read best counts."""
+    writer's own block, with `doubts` where it is not certain who that is. Where it is written
+    twice (a stamp, a foot), the reading that passes its checks and was read best counts."""
     found = [
         (number, line, part.block is home)
         for index, part in enumerate(parts)
@@ -1416,7 +1437,7 @@ def _labelled_number(
     others = {one.number for one, _, own in found if not one.doubts and (own or not owned)} - {
         number.number
     }
-    doubts = number.doubts
+    doubts += number.doubts
     if others:
         doubts += (SEVERAL_NUMBERS,)
     return value(

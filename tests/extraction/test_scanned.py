@@ -201,3 +201,20 @@ def test_a_name_alone_that_cannot_be_read_is_unread() -> None:
     head = "Dr Alain FOURNEL\nNom : VANDERGECKE\nnée le 12/03/1986\n\n"
     found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", head=head, confidence=0.1)
     assert {name.value for name in found.patient.names} <= {None}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "state"),
+    [
+        ("1 comprimé le matin", ZoneKind.HANDWRITTEN, State.SURE),
+        ("1 comprimé si douleur", ZoneKind.HANDWRITTEN, State.SURE),
+        ("1 comprimé", ZoneKind.HANDWRITTEN, State.DOUBTFUL),
+        ("1 comprimé", ZoneKind.PRINTED, State.SURE),
+    ],
+)
+def test_a_dose_by_hand_of_which_nothing_says_when_is_doubted(
+    text: str, kind: ZoneKind, state: State
+) -> None:
+    (line,) = _scanned(f"Ordonnance\n\nAERIUS 5 mg : {text}\n", kind=kind).medications
+    assert line.dosage is not None
+    assert line.dosage.state is state

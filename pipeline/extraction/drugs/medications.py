@@ -1209,6 +1209,8 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
         doubts.append(MANY)
     if any(span.line.engine != TEXT_ENGINE for span in spans) and _only_strength(item, steps):
         doubts.append(HOW_LOST)
+    if any(span.line.kind is ZoneKind.HANDWRITTEN for span in spans) and _never_when(steps):
+        doubts.append(WHEN_LOST)
     if any(_UNCOUNTED.search(text) for span in spans for text in span.text.split("\n")):
         doubts.append(COUNT_LOST)
     trust = 0.975 if any(d.dose is not None for d in steps) else 0.935
@@ -1220,6 +1222,7 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
 
 RENEWAL_UNCOUNTED: Final = "Nombre de renouvellements non écrit ou non lu."
 HOW_LOST: Final = "Le dosage tient lieu de dose : la prise elle-même n'a peut-être pas été lue."
+WHEN_LOST: Final = "Rien n'est lu de quand ni combien de fois le prendre."
 COUNT_LOST: Final = "Le nombre devant l'unité de prise n'a pas été lu."
 _UNCOUNTED: Final = re.compile(
     r"^\W*(?:prendre|posologie\s*:?)?\s*(?:cp[sr]?|comprim[ée]s?|g[ée]l(?:ules?)?|sachets?|amp(?:oules?)?"
@@ -1246,6 +1249,14 @@ def _only_strength(item: _Item, steps: Sequence[Dosage]) -> bool:
     weighed = [(part.value, part.unit) for part in strength.value.parts]
     timing = steps[0].timing
     return (dose.value, dose.unit) in weighed and (timing is None or not _times(timing))
+
+
+def _never_when(steps: Sequence[Dosage]) -> bool:
+    """Whether a dosage gives a dose and no word of when: « 1 comprimé »."""
+    (first, *more) = steps
+    timed = first.timing is not None and _times(first.timing)
+    silent = not (timed or first.as_needed or first.max_dose)
+    return first.dose is not None and silent and not more
 
 
 def _is_many(step: Dosage) -> bool:

@@ -74,6 +74,7 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("1 (par jour)", "1 (par jour)"),
         ("LOVENOX 6 000 V/l : 1 inj", "LOVENOX 6 000 UI : 1 inj"),
         ("LEVOTHYROX 112 mcg", "LEVOTHYROX 112 mcg"),
+        ("COAPROVEL 12,5 62,5 ms", "COAPROVEL 12,5 62,5 mg"),
         ("TA : 12/9,51 T 36,7°C", "TA : 12/9,5 T 36,7°C"),
         ("PA : 160160 mmHg", "PA : 160/60 mmHg"),
         ("FR 271min", "FR 27/min"),

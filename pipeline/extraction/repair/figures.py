@@ -173,7 +173,9 @@ def _unit(readings: list[str], before: list[str]) -> str | None:
     offered = next((one for one in readings[1:] if fold(one) in folded("strengths")), None)
     if offered is not None:
         return offered.lower() if fold(offered) != "ui" else "UI"
-    number = float("".join(amount).replace(",", "."))
+    # « 6 000 » is one number, « 12,5 62,5 » are two
+    grouped = all(re.fullmatch(r"\d{3}", part) for part in amount[1:])
+    number = float(("".join(amount) if grouped else amount[-1]).replace(",", "."))
     if number >= 100 and _LIKE_UNITS.fullmatch(read):
         return "UI"
     # « 3 ms » may be three months

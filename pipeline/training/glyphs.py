@@ -67,7 +67,8 @@ def cut(line: LineImage) -> list[Glyph]:
     )
     found = []
     for place in wanted:
-        believed = seen.log_probs[slice(*(steps[place] + (0, 1))), CLASS_OF[line.text[place]]].max()
+        first, last = steps[place]
+        believed = seen.log_probs[first : last + 1, CLASS_OF[line.text[place]]].max()
         if believed < math.log(_BELIEVED):
             continue
         before, after = _beside(line.text, places, place, line.grey.shape[1])

@@ -15,13 +15,20 @@ HEAD = "Dr Alain FOURNEL\nMédecine générale\n\nMme ROY Zoé, née le 12/03/19
 
 
 def _scanned(
-    text: str, head: str = HEAD, kind: ZoneKind = ZoneKind.PRINTED, **of_words: object
+    text: str,
+    head: str = HEAD,
+    kind: ZoneKind = ZoneKind.PRINTED,
+    only: str = "",
+    **of_words: object,
 ) -> Extraction:
     """`text` extracted as if it had been read from a scan, below a letterhead; `of_words` is what
-    an engine says of each word."""
+    an engine says of each word, or of the `only` one."""
 
     def read(line: Line) -> Line:
-        words = tuple(word.model_copy(update=of_words) for word in line.words)
+        words = tuple(
+            word.model_copy(update=of_words if only in ("", word.text) else {})
+            for word in line.words
+        )
         return line.model_copy(update={"engine": "tesseract 5.3", "kind": kind, "words": words})
 
     document = document_from_text(head + text)
@@ -156,20 +163,8 @@ def test_a_piece_of_the_prescribers_name_is_no_name() -> None:
 def test_a_medicine_behind_a_word_that_was_hardly_read_is_doubted(
     row: str, confidence: float, state: State
 ) -> None:
-    document = document_from_text(f"{HEAD}Ordonnance\n\n{row}\n")
-    (page,) = document.pages
-    lines = []
-    for line in page.lines:
-        first = row.replace("1) ", "").split()[0]
-        words = tuple(
-            word.model_copy(update={"confidence": confidence if word.text == first else 0.99})
-            for word in line.words
-        )
-        lines.append(line.model_copy(update={"words": words, "engine": "reprise-htr"}))
-    page = page.model_copy(update={"lines": tuple(lines)})
-    found = extract(
-        document.model_copy(update={"pages": (page,)}), Settings(), dt.date(2026, 11, 23)
-    )
+    front = row.removeprefix("1) ").split()[0]
+    found = _scanned(f"Ordonnance\n\n{row}\n", only=front, confidence=confidence)
     (medication,) = found.medications
     assert medication.drug.state is state
 

@@ -267,8 +267,8 @@ def _behind_name(line: TextLine, mention: Mention) -> int:
     last = _LAST_WORD.search(line.folded, mention.start, mention.end)
     if last is None:
         return mention.end
-    readings = vocabulary().phrases.get((last.group(),), {})
-    return last.start() if {"unit", "form"} & readings.keys() else mention.end
+    meanings = vocabulary().phrases.get((last.group(),), {})
+    return last.start() if {"unit", "form"} & meanings.keys() else mention.end
 
 
 _NUMBERED: Final = re.compile(r"(?P<name>.*[^\W\d_])\s+(?P<number>\d+(?:[.,]\d+)?)")
@@ -1253,10 +1253,11 @@ def _only_strength(item: _Item, steps: Sequence[Dosage]) -> bool:
 
 def _never_when(steps: Sequence[Dosage]) -> bool:
     """Whether a dosage gives a dose and no word of when: « 1 comprimé »."""
-    (first, *more) = steps
-    timed = first.timing is not None and _times(first.timing)
-    silent = not (timed or first.as_needed or first.max_dose)
-    return first.dose is not None and silent and not more
+    if len(steps) != 1:
+        return False
+    (only,) = steps
+    timed = only.timing is not None and _times(only.timing)
+    return only.dose is not None and not (timed or only.as_needed or only.max_dose)
 
 
 def _is_many(step: Dosage) -> bool:

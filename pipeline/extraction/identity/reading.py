@@ -50,7 +50,7 @@ from pipeline.extraction.identity.names import (
     parse_name,
     vocabulary,
 )
-from pipeline.extraction.repair.vocabulary import trade_words
+from pipeline.extraction.repair.vocabulary import folded
 from pipeline.model import HumanName, Patient, Prescriber, Quantity, Sex, Value, ZoneKind
 
 BIRTH_AFTER = "Date de naissance postérieure au document."
@@ -795,8 +795,8 @@ def _patient_name(
 def _lone_name(line: TextLine) -> bool:
     """Whether a row is one word that may be a given name: no title of a document, no label."""
     word = line.text.strip(" .,")
-    known = {fold(one) for one in trade_words()}
-    return re.fullmatch(r"[A-ZÀ-Ý][a-zà-ÿ'-]{2,}", word) is not None and fold(word) not in known
+    named = re.fullmatch(r"[A-ZÀ-Ý][a-zà-ÿ'-]{2,}", word) is not None
+    return named and fold(word) not in folded("words")
 
 
 def _civility_before(line: TextLine, start: int) -> tuple[Sex, Span] | None:

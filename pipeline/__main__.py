@@ -1,6 +1,15 @@
-"""`python -m pipeline` is the `reprise` command."""
+"""`reprise`, and `python -m pipeline`.
 
-from pipeline.cli import main
+Light, because each worker loads the file that its parent was started by once more.
+"""
+
+
+def main() -> None:
+    """Run the command."""
+    from pipeline.cli import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

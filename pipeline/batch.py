@@ -9,22 +9,13 @@ transaction, so that a run cut off anywhere is taken up by the next.
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import queue
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
-
-import dask
-from distributed import Client, Future, LocalCluster
-from distributed.scheduler import KilledWorker
-from distributed.security import Security
+from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
 from pipeline.config import Settings
@@ -47,38 +38,11 @@ from pipeline.store.files import (
 from pipeline.store.ledger import Ledger, page_of
 from pipeline.store.tables import DocumentState, PageRow, PageState, ScanState
 from pipeline.tasks import Drafted, Reading, draft_document_at, read_page_at
+from pipeline.workers import workers
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
-# Freed memory of a page (glibc, bytes) is kept for the next one, in one arena for all threads; a
-# colour page or a whole draft is returned, lest what lies between two of them keeps both.
-ALLOCATION = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**24),
-    "MALLOC_TRIM_THRESHOLD_": str(2**26),
-}
-# The scheduler gives a worker one task at a time and blames nobody else for its death.
-DASK = {
-    "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.work-stealing": False,
-    "distributed.worker.daemon": False,
-    # Nothing is held twice that could be moved or dropped, and nobody watches the cluster.
-    "distributed.scheduler.active-memory-manager.start": False,
-    "distributed.client.scheduler-info-interval": "60s",
-    # Dask's own sampling of workers costs more than it tells here.
-    "distributed.worker.profile.enabled": False,
-    "distributed.admin.system-monitor.interval": "30s",
-    # Event loops measure their own lag, by default fifty times a second; nobody reads the figure.
-    "distributed.admin.tick.interval": "5s",
-    "distributed.admin.tick.limit": "60s",
-    # Dask has workers return every freed image to the system at once, so that each next one is
-    # built from fresh pages: a fifth of their time.
-    "distributed.nanny.pre-spawn-environ": ONE_THREAD | ALLOCATION,
-    "distributed.comm.timeouts.connect": "60s",
-    # Dask always opens a status port; with no routes it has nothing to tell anyone.
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-}
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
 # When nothing ends for this long, in seconds, a page hangs; looked at this often.
 STALLED_SECONDS = 300.0
 WATCH_SECONDS = 20.0
@@ -169,7 +133,7 @@ def run(
             # As soon as each worker has one: what is left is taken in while they read.
             first = list(islice(tasks, jobs))
             if first:
-                with _workers(len(first), _scratch(out)) as client:
+                with workers(len(first), _scratch(out)) as client:
                     work.carry_out(client, chain(first, tasks))
             work.report_progress()
             if not listing.waiting or time.monotonic() > deadline:
@@ -496,40 +460,6 @@ def _look_after(client: Client, idle: float) -> None:
 
 
 def _name(error: BaseException | None) -> str:
+    from distributed.scheduler import KilledWorker
+
     return "worker-died" if isinstance(error, KilledWorker) else type(error).__name__
-
-
-@contextmanager
-def _workers(count: int, scratch: Path) -> Iterator[Client]:
-    """Worker processes of one thread each, spoken to over mutual TLS on loopback.
-
-    Their temporary files, which hold pages, stay in `scratch`, and none outlives the run or, after
-    a crash, the start of the next.
-    """
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    before = dict(os.environ)
-    os.environ.update(ONE_THREAD, TMPDIR=str(scratch.resolve()))
-    try:
-        with (
-            dask.config.set(DASK),
-            LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                protocol="tls://",
-                security=Security.temporary(),
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                memory_limit=0,
-                local_directory=str(scratch),
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        shutil.rmtree(scratch, ignore_errors=True)

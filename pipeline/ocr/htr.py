@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.model import Alternative, State
@@ -39,6 +39,9 @@ from pipeline.ocr.engine import Span, Transcription
 from pipeline.ocr.ink import SIDE, fitted, ink_of, network_input
 from pipeline.ocr.symbols import STRUCK
 from pipeline.raster import Pixels
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 VERSION = "1.3"
 WEIGHTS = Path(__file__).parent / "weights"

@@ -5,15 +5,20 @@ from __future__ import annotations
 import functools
 import importlib.util
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from pipeline.errors import SetupError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 @functools.cache
 def session(path: Path) -> onnxruntime.InferenceSession:
     """The network in `path`, ready to run. Raises `SetupError` when the file is missing."""
+    # Loading it starts a thread, which a process that workers are forked from must not have.
+    import onnxruntime
+
     if not path.is_file():
         raise SetupError(f"Il manque les poids d'un moteur de lecture : {path.name}.")
     options = onnxruntime.SessionOptions()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipeline.errors import InputError, PageCrashed, RepriseError, SetupError, U
 from pipeline.intake.inbox import Listing, list_inbox, read
 from pipeline.intake.scanning import inspect
 from pipeline.intake.splitting import split
-from pipeline.model import Document, Extraction, Page, Scan
+from pipeline.model import Document, Page, Scan
 from pipeline.reporting.page import render
 from pipeline.reporting.summary import Summary, Waiting, as_json, summarise
 from pipeline.results import DRAFTING_ROOMS, READING_ROOMS, code_version
@@ -36,6 +36,7 @@ from pipeline.store.files import (
     write_json,
 )
 from pipeline.store.ledger import Ledger, page_of
+from pipeline.store.packing import unpack
 from pipeline.store.tables import DocumentState, PageRow, PageState, ScanState
 from pipeline.tasks import Drafted, Reading, draft_document_at, read_page_at
 from pipeline.workers import workers
@@ -354,7 +355,7 @@ class _Work:
         else:
             if isinstance(task, _PageTask):
                 return self._page_read(task, result)
-            self._drafted(task, result)
+            self._drafted(result)
             return []
         if isinstance(error, RepriseError):
             known = error
@@ -372,23 +373,22 @@ class _Work:
         return []
 
     def _page_read(self, task: _PageTask, reading: Reading) -> Sequence[_Task]:
-        sha256, result = task.scan.sha256, reading.result
-        write_atomically(preview_path(self._out, sha256, task.number), result.preview)
-        for name, data in result.intermediate.items():
-            folder = self._out / "intermediate" / sha256
-            write_atomically(folder / f"{task.number}-{name}", data)
+        sha256, number = task.scan.sha256, task.number
+        write_atomically(preview_path(self._out, sha256, number), reading.preview)
+        folder = self._out / "intermediate" / sha256
+        for name, data in reading.intermediate.items():
+            write_atomically(folder / f"{number}-{name}", data)
         if self._keep_intermediate:
-            write_json(
-                self._out / "intermediate" / sha256 / f"{task.number}-page.json",
-                result.page.model_dump(mode="json", exclude_defaults=True),
-            )
-        self._ledger.page_read(sha256, result.page, self._reads)
-        following = self._page_ended(task, result.page)
-        if reading.drafted is None:
-            return following
-        for document in following:
-            self._drafted(document, reading.drafted)
-        return []
+            page = unpack(Page, reading.page).model_dump(mode="json", exclude_defaults=True)
+            write_json(folder / f"{number}-page.json", page)
+        with self._ledger.together():
+            self._ledger.page_read(sha256, number, reading.page, self._reads)
+            if reading.drafted is None:
+                return self._page_ended(task, reading.page)
+            self._done += 1
+            self._close(task.scan, {}, [reading.drafted.document.id])
+            self._drafted(reading.drafted)
+            return []
 
     def _page_failed(self, task: _PageTask, error: RepriseError, detail: str) -> Sequence[_Task]:
         self._failed += 1
@@ -402,11 +402,11 @@ class _Work:
         quarantine(self._out, scan, error, pages, detail)
         self._ledger.page_refused(scan.sha256, number, error, self._reads)
 
-    def _page_ended(self, task: _PageTask, page: Page | None = None) -> list[_DocumentTask]:
-        """A page has been tried; `page` is what it says."""
+    def _page_ended(self, task: _PageTask, page: bytes | None = None) -> list[_DocumentTask]:
+        """A page has been tried; `page` is what it says, packed."""
         self._done += 1
         if task.scan.page_count == 1:
-            return self._documents_of(task.scan, () if page is None else (page,))
+            return self._documents_of(task.scan, () if page is None else (unpack(Page, page),))
         rows = self._ledger.pages(task.scan.sha256)
         if any(row.state is PageState.WAITING for row in rows):
             return []
@@ -421,16 +421,16 @@ class _Work:
         states = dict.fromkeys(result.blank, PageState.BLANK) | dict.fromkeys(
             result.separators, PageState.SEPARATOR
         )
-        ids = [document.id for document in result.documents]
-        stale = self._ledger.close_scan(scan.sha256, states, ids)
-        for document_id in stale:
-            draft_path(self._out, document_id).unlink(missing_ok=True)
+        self._close(scan, states, [document.id for document in result.documents])
         return [_DocumentTask(document) for document in result.documents]
 
-    def _drafted(self, task: _DocumentTask, result: Drafted) -> None:
-        adopt(result.bundle, draft_path(self._out, task.document.id))
-        extraction = Extraction.model_validate_json(result.extraction)
-        self._ledger.document_done(task.document, extraction, self._drafts)
+    def _close(self, scan: Scan, states: Mapping[int, PageState], documents: Sequence[str]) -> None:
+        for document_id in self._ledger.close_scan(scan.sha256, states, documents):
+            draft_path(self._out, document_id).unlink(missing_ok=True)
+
+    def _drafted(self, result: Drafted) -> None:
+        adopt(result.bundle, draft_path(self._out, result.document.id))
+        self._ledger.document_done(result.document, result.extraction, self._drafts)
         self._documents += 1
 
     def _document_failed(self, task: _DocumentTask, error: RepriseError, detail: str) -> None:

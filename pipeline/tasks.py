@@ -6,6 +6,8 @@ imported by the worker that runs them, so that whoever hands out the work starts
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,24 +15,28 @@ from pipeline.config import Settings
 from pipeline.intake.splitting import split
 from pipeline.loading import many_modules
 from pipeline.model import Document, Scan
-from pipeline.results import PageResult
 from pipeline.store.files import write_synced
+from pipeline.store.packing import pack
 
 
 @dataclass(frozen=True)
 class Drafted:
-    """A document's result: the extraction as JSON text, since types of ours with parameters do
-    not pickle as such, and the file that holds the draft Bundle, megabytes with its scan."""
+    """A document's result: the document without what its pages say, its extraction as the ledger
+    keeps it, and the file that holds the draft Bundle, megabytes with its scan."""
 
-    extraction: str
+    document: Document
+    extraction: bytes
     bundle: Path
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A page's result and, where the page is a whole scan and one document, that document's."""
+    """A page's result: the page as the ledger keeps it, its preview, images asked for by name and,
+    where the page is a whole scan and one document, that document's."""
 
-    result: PageResult
+    page: bytes
+    preview: bytes
+    intermediate: Mapping[str, bytes]
     drafted: Drafted | None = None
 
 
@@ -47,15 +53,13 @@ def read_page_at(
 
     data = path.read_bytes()
     result = page_from_scan(data, scan, number, settings, keep_intermediate)
-    if scan.page_count > 1:
-        return Reading(result)
-    try:
-        drafts = [
-            _drafted(one, data, settings, spool) for one in split(scan, (result.page,)).documents
-        ]
-    except Exception:
-        return Reading(result)  # the document's own task will say why
-    return Reading(result, *drafts)
+    drafted: list[Drafted] = []
+    if scan.page_count == 1:
+        # Should it fail, the document's own task will say why.
+        with suppress(Exception):
+            documents = split(scan, (result.page,)).documents
+            drafted = [_drafted(document, data, settings, spool) for document in documents]
+    return Reading(pack(result.page), result.preview, result.intermediate, *drafted)
 
 
 def draft_document_at(path: Path, document: Document, settings: Settings, spool: Path) -> Drafted:
@@ -72,4 +76,6 @@ def _drafted(document: Document, data: bytes, settings: Settings, spool: Path) -
     result = draft_from_document(document, data, settings)
     bundle = spool / f"{document.id}.json"
     write_synced(bundle, lines(result.bundle))
-    return Drafted(result.extraction.model_dump_json(exclude_defaults=True), bundle)
+    pages = tuple(page.model_copy(update={"lines": (), "zones": ()}) for page in document.pages)
+    bare = document.model_copy(update={"pages": pages})
+    return Drafted(bare, pack(result.extraction), bundle)

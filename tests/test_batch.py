@@ -23,6 +23,7 @@ from pipeline.config import Settings
 from pipeline.errors import BundleError
 from pipeline.intake.scanning import inspect
 from pipeline.reporting.summary import Summary
+from pipeline.store.ledger import Ledger
 from pipeline.store.tables import PageState
 from pipeline.tasks import read_page_at
 from tests.conftest import ROOT
@@ -121,7 +122,26 @@ def test_a_draft_that_fails_beside_its_page_is_left_to_a_task_of_its_own(
     monkeypatch.setattr("pipeline.runner.draft_from_document", fail)
     again = read_page_at(path, scan, 1, Settings(), False, tmp_path)
     assert again.drafted is None
-    assert again.result.page == reading.result.page
+    assert again.page == reading.page
+
+
+def test_a_page_and_its_document_enter_the_ledger_together(tmp_path: Path) -> None:
+    """Cut off between the two, the page would be read and its document nowhere."""
+    path = INBOX / CERTIFICATE
+    scan = inspect(path.read_bytes(), path.name, Settings())
+    reading = read_page_at(path, scan, 1, Settings(), False, tmp_path)
+    assert reading.drafted is not None
+    ledger = Ledger(batch.ledger_path(tmp_path))
+    ledger.take(scan)
+    work = batch._Work(ledger, tmp_path, Settings(), False, lambda _: None)
+    lost = reading.drafted.bundle.rename(tmp_path / "lost.json")
+    with pytest.raises(FileNotFoundError):
+        work._page_read(batch._PageTask(scan, 1), reading)
+    assert ledger.pages(scan.sha256)[0].state is PageState.WAITING
+    lost.rename(reading.drafted.bundle)
+    work._page_read(batch._PageTask(scan, 1), reading)
+    assert ledger.pages(scan.sha256)[0].state is PageState.IN_DOCUMENT
+    assert drafts(tmp_path).keys() == {row.id for row in ledger.documents()}
 
 
 def test_a_worker_that_dies_takes_no_page_with_it(inbox: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pipeline.fhir.serialising import dumps, loads
 from pipeline.fhir.validating import open_fields
 from pipeline.model import DocumentKind
 from pipeline.store.ledger import Ledger
+from pipeline.store.packing import pack
 from pipeline.store.tables import DocumentState
 from pipeline.validation import read_decisions, validated_path
 from tests.fhir.examples import RECORDED, decisions, extraction
@@ -38,8 +39,8 @@ def enter(out: Path, seed: int, *, clean: bool) -> str:
     ledger = Ledger(ledger_path(out))
     ledger.take(paper.scan)
     for page in paper.pages:
-        ledger.page_read(paper.scan.sha256, page, "v1")
-    ledger.document_done(paper, read, "v1")
+        ledger.page_read(paper.scan.sha256, page.number, pack(page), "v1")
+    ledger.document_done(paper, pack(read), "v1")
     ledger.close()
     path = draft_path(out, paper.id)
     path.parent.mkdir(exist_ok=True)

@@ -7,14 +7,15 @@ document is one transaction, so that a crash leaves either the old state or the 
 from __future__ import annotations
 
 import datetime as dt
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Connection,
+    Engine,
+    Table,
     create_engine,
     delete,
     event,
@@ -28,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import RepriseError
 from pipeline.model import Decision, Document, Extraction, Page, Scan
+from pipeline.store.packing import pack, unpack
 from pipeline.store.tables import (
     Base,
     DecisionRow,
@@ -44,9 +46,15 @@ from pipeline.store.tables import (
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-
-def _pack(model: Scan | Page | Extraction | Decision) -> bytes:
-    return zlib.compress(model.model_dump_json(exclude_defaults=True).encode())
+# Rows are written through the tables themselves: by way of the objects they are read as, it takes
+# three times as long.
+_SCANS = cast(Table, ScanRow.__table__)
+_ORIGINS = cast(Table, OriginRow.__table__)
+_REFUSALS = cast(Table, RefusalRow.__table__)
+_PAGES = cast(Table, PageRow.__table__)
+_DOCUMENTS = cast(Table, DocumentRow.__table__)
+_DECISIONS = cast(Table, DecisionRow.__table__)
+_VALIDATIONS = cast(Table, ValidationRow.__table__)
 
 
 def _now() -> dt.datetime:
@@ -59,6 +67,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = create_engine(f"sqlite:///{path}")
+        self._open: Connection | None = None
         event.listen(self._engine, "connect", _set_pragmas)
         with self._engine.begin() as connection:
             _bring_up_to_date(connection)
@@ -67,9 +76,28 @@ class Ledger:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        with Session(self._engine) as session, session.begin():
-            yield session
+    def together(self) -> Iterator[None]:
+        """All that is entered within goes in as one transaction: whole or, where anything is
+        raised, not at all."""
+        with self._transaction() as connection:
+            self._open = connection
+            try:
+                yield
+            finally:
+                self._open = None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._open is not None:
+            yield self._open
+        else:
+            with self._engine.begin() as connection:
+                yield connection
+
+    @property
+    def _source(self) -> Engine | Connection:
+        """Where rows are read from: what an open transaction has entered is there already."""
+        return self._open or self._engine
 
     # --- scans -------------------------------------------------------------------------------
 
@@ -78,58 +106,50 @@ class Ledger:
 
         Returns whether the bytes were new.
         """
-        with self._transaction() as session:
-            row = insert(ScanRow).values(
-                sha256=scan.sha256, scan=_pack(scan), state=ScanState.TAKEN, taken_at=_now()
-            )
-            entered = session.execute(row.on_conflict_do_nothing().returning(ScanRow.sha256))
-            new = entered.first() is not None
+        row = {"sha256": scan.sha256, "scan": pack(scan), "state": ScanState.TAKEN}
+        waiting = {"sha256": scan.sha256, "state": PageState.WAITING}
+        with self._transaction() as connection:
+            entry = insert(_SCANS).values(row | {"taken_at": _now()}).on_conflict_do_nothing()
+            new = connection.execute(entry.returning(_SCANS.c.sha256)).first() is not None
             if new:
                 pages = range(1, scan.page_count + 1)
-                waiting = {"sha256": scan.sha256, "state": PageState.WAITING}
-                session.execute(insert(PageRow), [waiting | {"number": page} for page in pages])
-            _add_origins(session, scan)
+                connection.execute(insert(_PAGES), [waiting | {"number": page} for page in pages])
+            _add_origins(connection, scan)
             return new
 
     def refuse_scan(self, scan: Scan, error: RepriseError) -> None:
         """Enter a file that cannot be used at all."""
-        with self._transaction() as session:
-            session.merge(
-                ScanRow(
-                    sha256=scan.sha256,
-                    scan=_pack(scan),
-                    state=ScanState.QUARANTINED,
-                    code=error.code,
-                    sentence=error.sentence,
-                    taken_at=_now(),
-                )
-            )
-            session.flush()
-            _add_origins(session, scan)
+        outcome = {
+            "scan": pack(scan),
+            "state": ScanState.QUARANTINED,
+            "code": error.code,
+            "sentence": error.sentence,
+            "taken_at": _now(),
+        }
+        with self._transaction() as connection:
+            _put(connection, _SCANS, {"sha256": scan.sha256}, outcome)
+            _add_origins(connection, scan)
 
     def refuse_path(self, path: str, error: RepriseError) -> None:
         """Note a file whose bytes could not be had."""
-        with self._transaction() as session:
-            session.merge(
-                RefusalRow(path=path, code=error.code, sentence=error.sentence, at=_now())
-            )
+        outcome = {"code": error.code, "sentence": error.sentence, "at": _now()}
+        with self._transaction() as connection:
+            _put(connection, _REFUSALS, {"path": path}, outcome)
 
     def forget_refusals(self, paths: Sequence[str]) -> None:
         """Drop refusals that have been overcome: the file's bytes are in now."""
-        with self._transaction() as session:
-            for path in paths:
-                if (row := session.get(RefusalRow, path)) is not None:
-                    session.delete(row)
+        with self._transaction() as connection:
+            connection.execute(delete(_REFUSALS).where(_REFUSALS.c.path.in_(paths)))
 
     def scans(self) -> list[tuple[Scan, ScanRow]]:
         """All scans in the order they came, each with every origin it came under."""
-        with Session(self._engine) as session:
+        with Session(self._source) as session:
             origins: dict[str, list[str]] = {}
             for row in session.scalars(select(OriginRow).order_by(OriginRow.path)):
                 origins.setdefault(row.sha256, []).append(row.path)
             return [
                 (
-                    _unpack(Scan, row.scan).model_copy(
+                    unpack(Scan, row.scan).model_copy(
                         update={"origins": tuple(origins.get(row.sha256, ()))}
                     ),
                     row,
@@ -140,77 +160,75 @@ class Ledger:
             ]
 
     def refusals(self) -> list[RefusalRow]:
-        with Session(self._engine) as session:
+        with Session(self._source) as session:
             return list(session.scalars(select(RefusalRow).order_by(RefusalRow.path)))
 
     # --- pages -------------------------------------------------------------------------------
 
     def pages(self, sha256: str) -> list[PageRow]:
-        with Session(self._engine) as session:
+        with Session(self._source) as session:
             rows = select(PageRow).where(PageRow.sha256 == sha256).order_by(PageRow.number)
             return list(session.scalars(rows))
 
-    def page_read(self, sha256: str, page: Page, made_by: str) -> None:
-        change = {"state": PageState.READ, "reading": _pack(page), "code": "", "sentence": ""}
-        with self._transaction() as session:
-            _set_pages(session, sha256, (page.number,), made_by=made_by, **change)
+    def page_read(self, sha256: str, number: int, reading: bytes, made_by: str) -> None:
+        """Enter what a page says, a `Page` as it is packed."""
+        change = {"state": PageState.READ, "reading": reading, "code": "", "sentence": ""}
+        with self._transaction() as connection:
+            _set_pages(connection, sha256, (number,), made_by=made_by, **change)
 
     def page_refused(self, sha256: str, number: int, error: RepriseError, made_by: str) -> None:
         change = {"state": PageState.QUARANTINED, "code": error.code, "sentence": error.sentence}
-        with self._transaction() as session:
-            _set_pages(session, sha256, (number,), made_by=made_by, **change)
+        with self._transaction() as connection:
+            _set_pages(connection, sha256, (number,), made_by=made_by, **change)
 
     def read_again(self, sha256: str) -> None:
         """Put a scan's pages back to waiting: the code or settings that read them changed."""
-        with self._transaction() as session:
-            session.get_one(ScanRow, sha256).state = ScanState.TAKEN
-            for row in session.scalars(select(PageRow).where(PageRow.sha256 == sha256)):
-                row.state = PageState.WAITING
-                row.document_id = None
-                row.reading = None
-                row.code = row.sentence = ""
+        change = {"state": PageState.WAITING, "document_id": None, "reading": None}
+        with self._transaction() as connection:
+            _set_scan(connection, sha256, ScanState.TAKEN)
+            pages = update(_PAGES).where(_PAGES.c.sha256 == sha256)
+            connection.execute(pages.values(change | {"code": "", "sentence": ""}))
 
     # --- documents ---------------------------------------------------------------------------
 
     def documents(self) -> list[DocumentRow]:
-        with Session(self._engine) as session:
+        with Session(self._source) as session:
             rows = select(DocumentRow).order_by(DocumentRow.sha256, DocumentRow.pages)
             return list(session.scalars(rows))
 
     def close_scan(
-        self, sha256: str, states: dict[int, PageState], documents: Sequence[str]
+        self, sha256: str, states: Mapping[int, PageState], documents: Sequence[str]
     ) -> list[str]:
         """End a scan: pages that went into no document get their state; documents that an
         earlier split made and this one did not are dropped, unless a person validated them.
 
         Returns the ids of the dropped ones.
         """
-        with self._transaction() as session:
-            pages = update(PageRow).where(PageRow.sha256 == sha256)
-            parted = pages.where(PageRow.state == PageState.IN_DOCUMENT)
-            session.execute(parted.values(state=PageState.READ))
-            session.execute(pages.values(document_id=None))
+        with self._transaction() as connection:
+            pages = update(_PAGES).where(_PAGES.c.sha256 == sha256)
+            parted = pages.where(_PAGES.c.state == PageState.IN_DOCUMENT)
+            connection.execute(parted.values(state=PageState.READ))
+            connection.execute(pages.values(document_id=None))
             for number, state in states.items():
-                _set_pages(session, sha256, (number,), state=state)
-            stale = delete(DocumentRow).where(
-                DocumentRow.sha256 == sha256,
-                DocumentRow.id.not_in(documents),
-                DocumentRow.state != DocumentState.VALIDATED,
+                _set_pages(connection, sha256, (number,), state=state)
+            stale = delete(_DOCUMENTS).where(
+                _DOCUMENTS.c.sha256 == sha256,
+                _DOCUMENTS.c.id.not_in(documents),
+                _DOCUMENTS.c.state != DocumentState.VALIDATED,
             )
-            dropped = session.scalars(stale.returning(DocumentRow.id)).all()
-            session.execute(
-                update(ScanRow).where(ScanRow.sha256 == sha256).values(state=ScanState.DONE)
-            )
+            dropped = connection.scalars(stale.returning(_DOCUMENTS.c.id)).all()
+            _set_scan(connection, sha256, ScanState.DONE)
             return list(dropped)
 
     def document_done(
         self,
         document: Document,
-        extraction: Extraction | None,
+        extraction: bytes | None,
         made_by: str,
         error: RepriseError | None = None,
     ) -> None:
-        """Enter a document's result, its pages with it, in one transaction."""
+        """Enter a document's result, an `Extraction` as it is packed, and its pages with it, in
+        one transaction."""
         outcome = {
             "code": error.code if error else "",
             "sentence": error.sentence if error else "",
@@ -221,16 +239,15 @@ class Ledger:
             "reason": document.reason,
             "state": DocumentState.QUARANTINED if error else DocumentState.DRAFT,
             "made_by": made_by,
-            "extraction": None if extraction is None else _pack(extraction),
+            "extraction": extraction,
             "updated_at": _now(),
             **outcome,
         }
         state = PageState.QUARANTINED if error else PageState.IN_DOCUMENT
-        with self._transaction() as session:
-            entry = insert(DocumentRow).values(id=document.id, **row)
-            session.execute(entry.on_conflict_do_update(index_elements=["id"], set_=row))
+        with self._transaction() as connection:
+            _put(connection, _DOCUMENTS, {"id": document.id}, row)
             change = {"state": state, "document_id": document.id, **outcome}
-            _set_pages(session, document.scan.sha256, document.page_numbers, **change)
+            _set_pages(connection, document.scan.sha256, document.page_numbers, **change)
 
     def document_validated(
         self, document_id: str, decisions: Sequence[Decision], who: str, sha256: str
@@ -239,27 +256,28 @@ class Ledger:
 
         `sha256` is of the validated file.
         """
-        with self._transaction() as session:
-            row = session.get_one(DocumentRow, document_id)
-            row.state = DocumentState.VALIDATED
-            row.updated_at = _now()
-            session.add_all(
-                DecisionRow(document_id=document_id, decision=_pack(decision), at=_now())
-                for decision in decisions
-            )
-            session.add(ValidationRow(document_id=document_id, who=who, sha256=sha256, at=_now()))
+        at = _now()
+        document = {"document_id": document_id, "at": at}
+        events = [document | {"decision": pack(decision)} for decision in decisions]
+        change = {"state": DocumentState.VALIDATED, "updated_at": at}
+        with self._transaction() as connection:
+            chosen = update(_DOCUMENTS).where(_DOCUMENTS.c.id == document_id)
+            _only(connection.execute(chosen.values(change)).rowcount, 1)
+            if events:
+                connection.execute(insert(_DECISIONS), events)
+            connection.execute(insert(_VALIDATIONS), document | {"who": who, "sha256": sha256})
 
     def validations(self, document_id: str) -> list[ValidationRow]:
         """Who vouched for the document, in the order they did."""
-        with Session(self._engine) as session:
+        with Session(self._source) as session:
             rows = select(ValidationRow).where(ValidationRow.document_id == document_id)
             return list(session.scalars(rows.order_by(ValidationRow.id)))
 
     def decisions(self, document_id: str) -> list[Decision]:
-        with Session(self._engine) as session:
+        with Session(self._source) as session:
             rows = select(DecisionRow).where(DecisionRow.document_id == document_id)
             return [
-                _unpack(Decision, row.decision)
+                unpack(Decision, row.decision)
                 for row in session.scalars(rows.order_by(DecisionRow.id))
             ]
 
@@ -294,33 +312,46 @@ def migrate(connection: Connection, revision: str = "head") -> None:
 
 def page_of(row: PageRow) -> Page | None:
     """The page as it was read, or None when it has not been."""
-    return None if row.reading is None else _unpack(Page, row.reading)
+    return None if row.reading is None else unpack(Page, row.reading)
 
 
 def extraction_of(row: DocumentRow) -> Extraction | None:
-    return None if row.extraction is None else _unpack(Extraction, row.extraction)
+    return None if row.extraction is None else unpack(Extraction, row.extraction)
 
 
-def _unpack(kind: type[Any], data: bytes) -> Any:
-    return kind.model_validate_json(zlib.decompress(data))
+def _put(
+    connection: Connection, table: Table, key: dict[str, Any], content: dict[str, Any]
+) -> None:
+    """Enter a row, or change the one that has its key."""
+    row = insert(table).values(key | content)
+    connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=content))
 
 
-def _set_pages(session: Session, sha256: str, numbers: Sequence[int], **values: Any) -> None:
-    """Change pages of a scan without loading their readings. Raises `LookupError` for a page that
-    was never entered."""
-    chosen = PageRow.sha256 == sha256, PageRow.number.in_(numbers)
-    changed = session.scalars(
-        update(PageRow).where(*chosen).values(**values).returning(PageRow.number)
+def _set_scan(connection: Connection, sha256: str, state: ScanState) -> None:
+    changed = connection.execute(
+        update(_SCANS).where(_SCANS.c.sha256 == sha256).values(state=state)
     )
-    if len(changed.all()) != len(numbers):
-        raise LookupError("pages that the ledger does not have")
+    _only(changed.rowcount, 1)
 
 
-def _add_origins(session: Session, scan: Scan) -> None:
+def _set_pages(connection: Connection, sha256: str, numbers: Sequence[int], **values: Any) -> None:
+    """Change pages of a scan without loading their readings."""
+    chosen = _PAGES.c.sha256 == sha256, _PAGES.c.number.in_(numbers)
+    changed = connection.execute(update(_PAGES).where(*chosen).values(values))
+    _only(changed.rowcount, len(numbers))
+
+
+def _only(changed: int, expected: int) -> None:
+    """Raise `LookupError` where a change met other rows than those that it was for."""
+    if changed != expected:
+        raise LookupError("not in the ledger")
+
+
+def _add_origins(connection: Connection, scan: Scan) -> None:
     seen = {"sha256": scan.sha256, "seen_at": _now()}
     rows = [seen | {"path": path} for path in scan.origins]
     if rows:
-        session.execute(insert(OriginRow).on_conflict_do_nothing(), rows)
+        connection.execute(insert(_ORIGINS).on_conflict_do_nothing(), rows)
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

@@ -28,6 +28,7 @@ from pipeline.model import (
     Value,
 )
 from pipeline.store.ledger import Ledger, extraction_of, migrate, page_of
+from pipeline.store.packing import pack
 from pipeline.store.tables import Base, DocumentState, PageState, ScanState
 
 SCAN = Scan(
@@ -128,10 +129,10 @@ def test_the_same_bytes_under_another_name_are_one_scan_with_two_origins(ledger:
 def test_a_page_goes_from_waiting_to_a_document_and_keeps_what_was_read(ledger: Ledger) -> None:
     ledger.take(SCAN)
     for number in (1, 2):
-        ledger.page_read(SCAN.sha256, page(number), "v1")
+        ledger.page_read(SCAN.sha256, number, pack(page(number)), "v1")
     ledger.page_refused(SCAN.sha256, 3, UnreadablePage(), "v1")
     assert ledger.close_scan(SCAN.sha256, {2: PageState.BLANK}, ["doc-1"]) == []
-    ledger.document_done(document(1), extraction("doc-1"), "v1")
+    ledger.document_done(document(1), pack(extraction("doc-1")), "v1")
     states = [row.state for row in ledger.pages(SCAN.sha256)]
     assert states == [PageState.IN_DOCUMENT, PageState.BLANK, PageState.QUARANTINED]
     assert page_of(ledger.pages(SCAN.sha256)[0]) == page(1)
@@ -140,15 +141,40 @@ def test_a_page_goes_from_waiting_to_a_document_and_keeps_what_was_read(ledger: 
     assert extraction_of(row) == extraction("doc-1")
 
 
+def test_what_is_entered_together_is_in_the_ledger_whole_or_not_at_all(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.take(SCAN)
+    with pytest.raises(KeyboardInterrupt), ledger.together():
+        ledger.page_read(SCAN.sha256, 1, pack(page(1)), "v1")
+        ledger.close_scan(SCAN.sha256, {}, ["doc-1"])
+        raise KeyboardInterrupt
+    assert [row.state for row in ledger.pages(SCAN.sha256)] == [PageState.WAITING] * 3
+    other = Ledger(tmp_path / "ledger.sqlite")
+    with ledger.together():
+        ledger.page_read(SCAN.sha256, 1, pack(page(1)), "v1")
+        assert ledger.pages(SCAN.sha256)[0].state is PageState.READ
+        ledger.document_done(document(1), pack(extraction("doc-1")), "v1")
+        assert other.documents() == []
+    assert [row.id for row in other.documents()] == ["doc-1"]
+    assert other.pages(SCAN.sha256)[0].state is PageState.IN_DOCUMENT
+
+
+def test_a_page_that_was_never_entered_cannot_be_read(ledger: Ledger) -> None:
+    ledger.take(SCAN)
+    with pytest.raises(LookupError):
+        ledger.page_read(SCAN.sha256, 4, pack(page(4)), "v1")
+
+
 def test_a_second_split_drops_documents_that_are_no_more_but_no_validated_one(
     ledger: Ledger,
 ) -> None:
     ledger.take(SCAN)
     for number in (1, 2, 3):
-        ledger.page_read(SCAN.sha256, page(number), "v1")
+        ledger.page_read(SCAN.sha256, number, pack(page(number)), "v1")
     ledger.close_scan(SCAN.sha256, {}, ["doc-1", "doc-2", "doc-3"])
     for number in (1, 2, 3):
-        ledger.document_done(document(number), extraction(f"doc-{number}"), "v1")
+        ledger.document_done(document(number), pack(extraction(f"doc-{number}")), "v1")
     ledger.document_validated("doc-3", [], "Dr Test", "0" * 64)
     dropped = ledger.close_scan(SCAN.sha256, {}, ["doc-1"])
     assert dropped == ["doc-2"]
@@ -167,8 +193,8 @@ def test_a_refused_scan_has_a_code_and_a_sentence_and_no_page(ledger: Ledger) ->
 
 def test_decisions_are_events_in_the_order_they_were_taken(ledger: Ledger) -> None:
     ledger.take(SCAN)
-    ledger.page_read(SCAN.sha256, page(1), "v1")
-    ledger.document_done(document(1), extraction("doc-1"), "v1")
+    ledger.page_read(SCAN.sha256, 1, pack(page(1)), "v1")
+    ledger.document_done(document(1), pack(extraction("doc-1")), "v1")
     decisions = [
         Decision(
             action=action,

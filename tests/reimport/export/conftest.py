@@ -18,6 +18,7 @@ from pipeline.fhir.validating import validate
 from pipeline.model import Box, DocumentKind, Line, Page, Size, Word, ZoneKind
 from pipeline.store.files import write_atomically
 from pipeline.store.ledger import Ledger
+from pipeline.store.packing import pack
 from tests.fhir.examples import DOCTOR, RECORDED, VALIDATED, decisions, extraction, page
 
 SEEDS = range(12)
@@ -70,7 +71,8 @@ def validated_out(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         )
         bundle = validate(made, decisions(made), DOCTOR, VALIDATED)
         ledger.take(scan)
-        ledger.page_read(scan.sha256, page_of_scan(), "essai")
+        page = page_of_scan()
+        ledger.page_read(scan.sha256, page.number, pack(page), "essai")
         write_atomically(out / "validated" / f"{document.id}.json", dumps(bundle).encode())
         bundles[document.id] = bundle
     ledger.close()

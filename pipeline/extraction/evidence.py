@@ -68,6 +68,9 @@ Kind = Literal[
 RESTORED: Final = "Orthographe restituée par le programme."
 """The doubt of what was read from words whose spelling was guessed."""
 
+UNKNOWN_BY_HAND: Final = "Écrit à la main, et d'aucune liste : à relire."
+"""The doubt of words by hand that no vocabulary confirms."""
+
 COLUMN_GAP = "\t"
 """Stands in a line's text where a gap is too wide to be a space between words."""
 
@@ -404,11 +407,13 @@ _DOUBTED: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Confidence from which a value is sure, and under which it counts as not read; what is left
-    of it where a rule doubts the value, and where only its spelling was restored."""
+    """Confidence from which a value is sure (one by hand from `by_hand`, where that is more), and
+    under which it counts as not read; what is left of it where a rule doubts the value, and where
+    only its spelling was restored."""
 
     sure: float
     unread: float
+    by_hand: float = 0.0
     doubted: float = _DOUBTED
     restored: float = 0.95
 
@@ -479,6 +484,7 @@ def value(
     if reading is not None:
         source = source.model_copy(update={"reading": reading})
     limits = thresholds()[kind]
+    least = max(limits.sure, limits.by_hand if source.kind is ZoneKind.HANDWRITTEN else 0.0)
     confidence = source.reading * trust
     reasons = [*doubts]
     kept = 1.0 if not reasons else limits.doubted if {*reasons} != {RESTORED} else limits.restored
@@ -486,9 +492,9 @@ def value(
     if content is None or source.reading < limits.unread:
         state, content = State.UNREAD, None
         reasons = reasons or ["Écriture non lue : à saisir d'après le document."]
-    elif confidence < limits.sure:
+    elif confidence < least:
         state = State.DOUBTFUL
-        if source.reading < limits.sure:
+        if source.reading < least:
             reasons.append("Lecture incertaine.")
         elif not reasons:
             reasons.append("Interprétation incertaine.")

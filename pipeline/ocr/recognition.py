@@ -62,6 +62,11 @@ class LineByLine:
         (read,) = self.by_hand.recognise([image.grey], self.lexicon)
         ours = _lines(read, image, zone, kind, self.by_hand.name)
         if len(ours) == len(lines) == 1 and not ours[0].struck:
+            if ours[0].text != lines[0].text and fusion.certainty(ours[0]) >= fusion.certainty(
+                lines[0]
+            ):
+                # Whatever the line looks like: what this engine reads better is by hand.
+                ours[0] = ours[0].model_copy(update={"kind": ZoneKind.HANDWRITTEN})
             return [fusion.fused(ours[0], lines[0])]
         return ours
 

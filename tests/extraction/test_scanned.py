@@ -213,3 +213,66 @@ def test_a_dose_by_hand_of_which_nothing_says_when_is_doubted(
     (line,) = _scanned(f"Ordonnance\n\nAERIUS 5 mg : {text}\n", kind=kind).medications
     assert line.dosage is not None
     assert line.dosage.state is state
+
+
+@pytest.mark.parametrize(
+    ("row", "of_below", "state"),
+    [
+        ("pendant 7 jours", 0.95, State.SURE),
+        ("du repas pdt 30 j", 0.95, State.DOUBTFUL),
+        ("rdxix", 0.1, State.DOUBTFUL),
+        ("A revoir dans 3 mois", 0.95, State.SURE),
+        ("Bien cordialement", 0.95, State.SURE),
+    ],
+)
+def test_a_dosage_is_doubted_where_the_row_below_may_go_on_with_it(
+    row: str, of_below: float, state: State
+) -> None:
+    found = _scanned(
+        f"Ordonnance\n\nAERIUS 5 mg\n1 cp le soir au coucher\n{row}\n",
+        only=row.split()[0],
+        confidence=of_below,
+    )
+    (line,) = found.medications
+    assert line.dosage is not None
+    assert line.dosage.state is state
+
+
+@pytest.mark.parametrize(
+    ("text", "only", "state"),
+    [
+        ("Pas de fièvre", "Pas", State.DOUBTFUL),
+        ("Par de fièvre", "Par", State.DOUBTFUL),
+        ("Gorge rouge. Fièvre", "Gorge", State.SURE),
+    ],
+)
+def test_a_problem_behind_a_word_hardly_read_may_be_denied(
+    text: str, only: str, state: State
+) -> None:
+    found = _scanned(f"Consultation\n\nExamen : {text}\n", only=only, confidence=0.55)
+    (problem,) = found.conditions
+    assert problem.text.state is state
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "state"),
+    [
+        ("- NFS plaquettes", ZoneKind.HANDWRITTEN, State.SURE),
+        ("- RAT", ZoneKind.HANDWRITTEN, State.DOUBTFUL),
+        ("- RAT", ZoneKind.PRINTED, State.SURE),
+    ],
+)
+def test_an_examination_by_hand_that_no_list_has_is_doubted(
+    row: str, kind: ZoneKind, state: State
+) -> None:
+    found = _scanned(f"Ordonnance de biologie\n\n{row}\n", kind=kind)
+    (order,) = found.orders
+    assert order.text.state is state
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [(ZoneKind.PRINTED, State.SURE), (ZoneKind.HANDWRITTEN, State.DOUBTFUL)]
+)
+def test_a_name_must_be_read_more_surely_by_hand(kind: ZoneKind, state: State) -> None:
+    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", kind=kind, only="ROY", confidence=0.88)
+    assert {name.state for name in found.patient.names} == {state}

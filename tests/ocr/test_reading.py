@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -124,6 +124,38 @@ def test_struck_words_are_no_text() -> None:
     assert (kept.text, kept.struck) == ("Ibuprofène", False)
     assert (struck.text, struck.struck) == ("Doliprane", True)
     assert struck.words[0].confidence == 0
+
+
+@dataclass(frozen=True)
+class _Says:
+    """A recogniser that reads every line as one word."""
+
+    text: str
+    confidence: float
+    name: str = "says 1"
+
+    def recognise(
+        self, lines: Sequence[Pixels], lexicon: Sequence[str] = ()
+    ) -> tuple[Transcription, ...]:
+        characters = (0.9,) * len(self.text)
+        word = Span(self.text, 0, 120, confidence=self.confidence, characters=characters)
+        return tuple(Transcription((word,)) for _ in lines)
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "general", "kind"),
+    [
+        (_Says("BARBIER", 0.85), _Says("BARBTER", 0.6), ZoneKind.HANDWRITTEN),
+        (_Says("BARBTER", 0.6), _Says("BARBIER", 0.85), ZoneKind.PRINTED),
+        (_Says("BARBIER", 0.85), _Says("BARBIER", 0.6), ZoneKind.PRINTED),
+    ],
+)
+def test_what_the_engine_for_handwriting_reads_better_is_by_hand(
+    by_hand: _Says, general: _Says, kind: ZoneKind
+) -> None:
+    zone = ZoneImage(drawn([(100, 100, "BARBIER")]), ZoneKind.PRINTED, DPI, Transform(np.eye(3)))
+    (line,) = LineByLine(by_hand, general).read(zone)
+    assert (line.text, line.kind) == ("BARBIER", kind)
 
 
 @pytest.mark.parametrize("page", ["wikitexte_0119_2", "imp_wikitexte_0217"])

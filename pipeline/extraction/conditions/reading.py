@@ -11,16 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.extraction.conditions.qualifiers import Qualified, qualify
+from pipeline.extraction.conditions.qualifiers import Qualified, clause_before, qualify
 from pipeline.extraction.conditions.vocabulary import Hit, find_problems
-from pipeline.extraction.evidence import TextLine, fold, value
+from pipeline.extraction.evidence import UNKNOWN_BY_HAND, TextLine, fold, value
 from pipeline.extraction.sections.reading import find_title, listing
 from pipeline.model import Certainty, Code, Condition, ConditionRole, ZoneKind
 from pipeline.terminology import Labels
 from pipeline.terminology.cim10 import SYSTEM
 
 LETTERS_BY_HAND = "Sigle lu à la main hors des antécédents : à relire."
-UNKNOWN_BY_HAND = "Écrit à la main, et d'aucune liste : à relire."
+UNREAD_IN_FRONT = "Les mots qui précèdent sont mal lus : une négation peut s'y trouver."
 _ROLES = {
     "reason": ConditionRole.REASON,
     "information": ConditionRole.REASON,
@@ -202,13 +202,26 @@ def _listed(
             span,
             f"conditions.{line.section}",
             trust=0.97,
-            doubts=(UNKNOWN_BY_HAND,) if strange else (),
+            doubts=(*((UNKNOWN_BY_HAND,) if strange else ()), *_unread_in_front(line, name_begin)),
         ),
         code=code,
         certainty=certainty,
         role=role,
         onset=onset[0] if onset else "",
     )
+
+
+_HARDLY = 0.6
+"""Confidence under which a word may be any other: « par de dyspnée » denies it."""
+
+
+def _unread_in_front(line: TextLine, start: int) -> tuple[str, ...]:
+    """A doubt where a word that may deny or soften the problem at `start` was hardly read."""
+    clause = line.span(start - len(clause_before(line.folded, start)), start)
+    hardly = any(
+        word.confidence < _HARDLY and any(map(str.isalpha, word.text)) for word in clause.words
+    )
+    return (UNREAD_IN_FRONT,) if hardly else ()
 
 
 def _code(hits: Sequence[Hit], begin: int, end: int) -> Hit | None:
@@ -248,7 +261,10 @@ def _named(line: TextLine, hit: Hit, listed: bool) -> Condition:
             span,
             "conditions.table",
             trust=0.95,
-            doubts=(LETTERS_BY_HAND,) if letters and not listed else (),
+            doubts=(
+                *((LETTERS_BY_HAND,) if letters and not listed else ()),
+                *_unread_in_front(line, hit.start),
+            ),
         ),
         code=hit.problem.code,
         certainty=qualified.certainty,

@@ -98,7 +98,8 @@ _DIGIT: Final = re.compile(r"\d")
 class _Item:
     """A medicine on its way: its mention and the passages that speak of its use. `prescribed` tells
     that its row is of a prescription, `begun` that the treatment it is named in begins with this
-    paper."""
+    paper, `unread_below` that the row right below its last one may go on with it and was not
+    understood."""
 
     mention: Mention
     line: TextLine
@@ -113,6 +114,7 @@ class _Item:
     line_like: bool = False
     prescribed: bool = False
     begun: bool = False
+    unread_below: bool = False
 
 
 def read_medications(
@@ -177,8 +179,22 @@ def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bo
                     item.common = (line, common)
             last = None
             continue
+        if last is not None and position - last_row == 1:
+            last.unread_below = _may_go_on(line, lines[last_row])
         last = None
     return items
+
+
+def _may_go_on(line: TextLine, above: TextLine) -> bool:
+    """Whether a row of a scan that was not understood may belong to the one close above it: it
+    speaks of doses and days, or was hardly read."""
+    if TEXT_ENGINE in (line.engine, above.engine) or line.page != above.page:
+        return False
+    close = line.level.y - above.level.bottom < max(line.level.height, above.level.height)
+    if line.section != above.section or not close or _OTHER_MATTER.match(line.folded):
+        return False
+    unread = min(word.confidence for word in line.span().words) < _HARDLY
+    return unread or _MAY_CONTINUE.search(line.folded) is not None
 
 
 def _zone(line: TextLine) -> tuple[bool, Span] | None:
@@ -1213,6 +1229,8 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
         doubts.append(WHEN_LOST)
     if any(_UNCOUNTED.search(text) for span in spans for text in span.text.split("\n")):
         doubts.append(COUNT_LOST)
+    if item.unread_below:
+        doubts.append(ROW_BELOW)
     trust = 0.975 if any(d.dose is not None for d in steps) else 0.935
     return value(
         "dosage", steps, spans, "dosage.grammar",
@@ -1224,6 +1242,7 @@ RENEWAL_UNCOUNTED: Final = "Nombre de renouvellements non écrit ou non lu."
 HOW_LOST: Final = "Le dosage tient lieu de dose : la prise elle-même n'a peut-être pas été lue."
 WHEN_LOST: Final = "Rien n'est lu de quand ni combien de fois le prendre."
 COUNT_LOST: Final = "Le nombre devant l'unité de prise n'a pas été lu."
+ROW_BELOW: Final = "La ligne qui suit n'a pas été comprise : elle en dit peut-être plus."
 _UNCOUNTED: Final = re.compile(
     r"^\W*(?:prendre|posologie\s*:?)?\s*(?:cp[sr]?|comprim[ée]s?|g[ée]l(?:ules?)?|sachets?|amp(?:oules?)?"
     r"|ovules?|suppo\w*|bouff[ée]es?|gouttes?|inj(?:ections?)?)\b(?!\s*(?:de\s+)?\d)",

@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.extraction.conditions.qualifiers import qualify
-from pipeline.extraction.evidence import TextLine, value
+from pipeline.extraction.evidence import UNKNOWN_BY_HAND, TextLine, value
 from pipeline.extraction.sections.reading import find_title
-from pipeline.model import Certainty, DocumentKind, Medication, Order, OrderKind
+from pipeline.model import Certainty, DocumentKind, Medication, Order, OrderKind, ZoneKind
 
 
 @cache
@@ -135,6 +135,15 @@ def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | 
         if qualify(folded, begin + at, end).certainty is Certainty.NEGATED:
             return None
     span = line.span(begin, end)
+    strange = named is None and line.kind is ZoneKind.HANDWRITTEN
     return Order(
-        kind=found, text=value("order", span.text, span, f"orders.{found.value}", trust=0.96)
+        kind=found,
+        text=value(
+            "order",
+            span.text,
+            span,
+            f"orders.{found.value}",
+            trust=0.96,
+            doubts=(UNKNOWN_BY_HAND,) if strange else (),
+        ),
     )

@@ -276,3 +276,12 @@ def test_an_examination_by_hand_that_no_list_has_is_doubted(
 def test_a_name_must_be_read_more_surely_by_hand(kind: ZoneKind, state: State) -> None:
     found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", kind=kind, only="ROY", confidence=0.88)
     assert {name.state for name in found.patient.names} == {state}
+
+
+def test_a_label_that_was_misread_is_no_medicine() -> None:
+    found = _scanned(
+        "Ordonnance\n\nFOSAMAX 70 mg\nresologie : 1 comprimé une fois par semaine, AR 2\n",
+        kind=ZoneKind.HANDWRITTEN,
+    )
+    (line,) = found.medications
+    assert line.repeats is not None and line.repeats.value == 2

@@ -573,6 +573,19 @@ def _is_medicine(item: _Item, prescribing: bool) -> bool:
     return True
 
 
+_LABEL: Final = 9
+"""Letters from which a word two letters away from one that is no name is that word misread."""
+
+
+def _is_no_name(word: str) -> bool:
+    """Whether a folded word is none of a medicine's name: « prendre », « resologie »."""
+    known = words_of("no_name", "words")
+    if word in known or word in words_of("ordinary"):
+        return True
+    long = len(word) >= _LABEL
+    return long and any(len(k) >= _LABEL and OSA.distance(k, word) <= 2 for k in known)
+
+
 def _unlisted(
     line: TextLine, terminology: Terminology, prescribing: bool, items: Sequence[_Item]
 ) -> _Item | None:
@@ -594,7 +607,7 @@ def _unlisted(
         return None
     if len(row[0].text) < 3 and (len(row) < 2 or near_mention(line, row[:2], terminology) is None):
         return None  # unless a name was cut in two: « Sk énan »
-    if row[0].text in words_of("no_name", "words") or row[0].text in words_of("ordinary"):
+    if _is_no_name(row[0].text):
         return None
     # A word of dosage in small letters goes on with the row above: « jours puis 2 cp ».
     if vocabulary().known(row[0].text) is not None and line.text[row[0].start].islower():

@@ -285,3 +285,26 @@ def test_a_label_that_was_misread_is_no_medicine() -> None:
     )
     (line,) = found.medications
     assert line.repeats is not None and line.repeats.value == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "only", "state"),
+    [
+        ("Hémoglobine : 10,9, ETS", "ETS", State.SURE),
+        ("Hémoglobine : 18,9 ETS", "ETS", State.DOUBTFUL),
+        ("Terme : 34 SA", "Terme", State.SURE),
+        ("Terme : 34 SA 4 1", "Terme", State.DOUBTFUL),
+        ("PAS 75 kg", "PAS", State.DOUBTFUL),
+        ("PAS 135 mmHg", "Examen", State.SURE),
+        ("FC 75", "FC", State.DOUBTFUL),
+        ("ferritine 75", "ferritine", State.SURE),
+    ],
+)
+def test_a_measurement_is_doubted_for_what_stands_around_its_figures(
+    text: str, only: str, state: State
+) -> None:
+    found = _scanned(
+        f"Consultation\n\nExamen :\n{text}\n", kind=ZoneKind.HANDWRITTEN, only=only, confidence=0.45
+    )
+    parts = [part for one in found.measurements for part in (one, *one.components)]
+    assert {part.value.state for part in parts if part.value is not None} == {state}

@@ -15,16 +15,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, cast
 
 from pipeline.extraction.dates.reading import DateMention, find_dates
-from pipeline.extraction.evidence import Span, TextLine, thresholds, value
+from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, thresholds, value
 from pipeline.extraction.measurements.mending import mended
 from pipeline.extraction.measurements.vocabulary import (
     Entry,
     Label,
     find_labels,
+    units,
     vocabulary,
     words,
 )
-from pipeline.model import Measurement, Quantity, Range, Value
+from pipeline.model import Measurement, Quantity, Range, Value, ZoneKind
 
 Comparator = Literal["<", "<=", ">", ">="]
 
@@ -1133,6 +1134,41 @@ def _decisive(line: TextLine, found: Found) -> tuple[Span, tuple[str, ...]]:
     return whole, ()
 
 
+_HARDLY = 0.6
+"""Confidence under which a word behind a figure may be its unit, or go on with it."""
+_LABEL_HARDLY = 0.5
+"""Confidence under which a label by hand may be another one: « PAS » for « Pds »."""
+_LABEL_UNSURE = "Intitulé lu avec peu de certitude."
+_UNIT_UNREAD = "Ce qui suit le chiffre n'est pas lu : une autre unité, ou la fin de la valeur ?"
+_UNIT_OTHER = "L'unité écrite est celle d'une autre mesure."
+
+
+_UNITLESS = re.compile(r"\d[^\w%°]*$")
+
+
+def _ink_doubts(line: TextLine, label: Label | None, found: Found) -> tuple[str, ...]:
+    """What in the words around a value read from ink says that it may be another."""
+    if line.engine == TEXT_ENGINE:
+        return ()
+    doubts: list[str] = []
+    short = label is not None and len(label.listed) <= 3 and line.kind is ZoneKind.HANDWRITTEN
+    if label is not None and short and line.span(label.start, label.end).reading < _LABEL_HARDLY:
+        doubts.append(_LABEL_UNSURE)
+    entry = vocabulary()[found.key]
+    behind = next((token for token in line.tokens if token.start >= found.end), None)
+    if behind is None or line.text[found.end : behind.start].strip(" "):
+        return tuple(doubts)
+    text = line.folded[behind.start : behind.end].rstrip(".,;:)")
+    goes_on = entry.reads == "gestation" and re.match(r"\+?\d", text) is not None
+    counted = _UNITLESS.search(line.folded, found.start, found.end) is not None
+    counted = counted and not isinstance(found.content, str)
+    if goes_on or (counted and behind.word.confidence < _HARDLY and any(map(str.isalpha, text))):
+        doubts.append(_UNIT_UNREAD)
+    elif counted and text in units() and text not in {**entry.units, **entry.other_units}:
+        doubts.append(_UNIT_OTHER)
+    return tuple(doubts)
+
+
 def _measurement(
     line: TextLine,
     label: Label | None,
@@ -1155,6 +1191,7 @@ def _measurement(
             date = value("date", day, mention.span, mention.rule, doubts=mention.doubts)
     trend = _trend(line, found.end)
     decisive, unit_doubts = _decisive(line, found)
+    unit_doubts += _ink_doubts(line, label, found)
     found = replace(found, doubts=(*found.doubts, *unit_doubts))
     if found.parts:
         components = tuple(

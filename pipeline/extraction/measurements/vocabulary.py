@@ -105,6 +105,13 @@ def vocabulary() -> dict[str, Entry]:
 
 
 @cache
+def units() -> frozenset[str]:
+    """Every unit that a measurement may have, folded."""
+    entries = vocabulary().values()
+    return frozenset({"kg"}.union(*(entry.units for entry in entries))) - {"", "g", "m"}
+
+
+@cache
 def words() -> dict[str, list[str]]:
     """The lists of words beside the entries: `findings` and `fillers`."""
     text = Path(__file__).with_name("vocabulary.toml").read_text("utf-8")

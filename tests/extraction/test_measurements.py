@@ -108,6 +108,8 @@ CASES = [
     ("DDG 24/07/2026", "conception_date 2026-07-24"),
     ("HU 27", "fundal_height 27"),
     ("BDC 142/min", "fetal_heart_rate 142"),
+    ("BDC + 153/mn", "fetal_heart_rate 153"),
+    ("BU : hématurie 0", "urine_blood_dip négatif"),
     ("MAF bien perçus", "fetal_movements +"),
     ("col ouvert à 3 cm", "cervix_dilation 3"),
     ("col 2 doigts", "cervix_dilation 2 doigts"),

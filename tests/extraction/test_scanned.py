@@ -9,7 +9,7 @@ import pytest
 from pipeline.config import Settings
 from pipeline.extraction.evidence import document_from_text
 from pipeline.extraction.pipeline import extract
-from pipeline.model import Alternative, Extraction, Line, State, ZoneKind
+from pipeline.model import Alternative, Extraction, Line, Quantity, State, ZoneKind
 
 HEAD = "Dr Alain FOURNEL\nMédecine générale\n\nMme ROY Zoé, née le 12/03/1986\nle 12/11/2026\n\n"
 
@@ -308,3 +308,29 @@ def test_a_measurement_is_doubted_for_what_stands_around_its_figures(
     )
     parts = [part for one in found.measurements for part in (one, *one.components)]
     assert {part.value.state for part in parts if part.value is not None} == {state}
+
+
+@pytest.mark.parametrize(
+    ("rows", "days"),
+    [
+        ("FUCIDINE 2 %            durant 10 jours\n1 application matin et soir", 10),
+        ("FUCIDINE 2 %            pdt 10 j\n1 application matin et soir", 10),
+        ("FUCIDINE 2 %\n1 application matin et soir\npendant 10 jours", 10),
+    ],
+)
+def test_a_duration_at_the_right_end_of_a_row_in_a_plan_is_its_medicines(
+    rows: str, days: int
+) -> None:
+    (line,) = _scanned(f"Consultation\n\nConduite à tenir :\n{rows}\n").medications
+    assert line.dosage is not None and line.dosage.value is not None
+    (step,) = line.dosage.value
+    assert step.timing is not None and isinstance(step.timing.bounds, Quantity)
+    assert step.timing.bounds.value == days
+
+
+@pytest.mark.parametrize("row", ["QSP 1 mars", "pour 1 mais"])
+def test_a_month_misread_behind_its_number_is_restored_and_doubted(row: str) -> None:
+    (line,) = _scanned(f"Ordonnance\n\nINDAPAMIDE 1,5 mg\n1 cp le matin\n{row}\n").medications
+    assert line.supply_duration is not None and line.supply_duration.value is not None
+    assert line.supply_duration.value.unit == "mois"
+    assert line.supply_duration.state is State.DOUBTFUL

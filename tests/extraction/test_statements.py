@@ -121,6 +121,8 @@ def test_a_wrapped_row_goes_on_in_the_next(rows: Rows) -> None:
         ("suspicion de phlébite", "phlébite", Certainty.HYPOTHESIS),
         ("pneumopathie ?", "pneumopathie", Certainty.HYPOTHESIS),
         ("embolie pulmonaire à éliminer", "embolie pulmonaire", Certainty.HYPOTHESIS),
+        ("phlébite surale possible", "phlébite", Certainty.HYPOTHESIS),
+        ("phlébite et angine possible", "phlébite", Certainty.CONFIRMED),
         ("angine", "angine", Certainty.CONFIRMED),
         ("pas de fièvre mais une toux", "toux", Certainty.CONFIRMED),
     ],
@@ -131,6 +133,14 @@ def test_what_the_words_around_make_of_a_problem(
     line = rows(text)[0]
     start = line.text.index(term)
     assert qualify(line.folded, start, start + len(term)).certainty is certainty
+
+
+def test_what_stands_before_a_title_denies_nothing(extracted: Extracted) -> None:
+    found = extracted(HEAD + "Consultation\n\n0 Motif : gonalgies\nHématurie : non\n").conditions
+    assert [(one.text.value, one.certainty) for one in found] == [
+        ("gonalgies", Certainty.CONFIRMED),
+        ("Hématurie", Certainty.NEGATED),
+    ]
 
 
 def test_the_familys_problems_are_the_familys(rows: Rows) -> None:

@@ -154,6 +154,9 @@ _TRAILING = re.compile(
 )
 
 
+_BULLET = re.compile(r"(?:[^a-z]|o\s)*")
+
+
 def _listed(
     line: TextLine, begin: int, end: int, hits: Sequence[Hit], labels: Labels
 ) -> Condition | None:
@@ -177,10 +180,13 @@ def _listed(
     name_end = name_begin + trail.start() if trail else end
     if name_end - name_begin < 2:
         return None
-    qualified = qualify(line.folded, name_begin, name_end)
+    # What stands before the row's title is a bullet: « 0 MC : toux » denies no cough.
+    bullet = _BULLET.match(line.folded) if find_title(line) is not None else None
+    meant = line.folded if bullet is None else " " * bullet.end() + line.folded[bullet.end() :]
+    qualified = qualify(meant, name_begin, name_end)
     certainty = qualified.certainty
     if certainty is Certainty.NEGATED and lead is None and hits:
-        certainty = qualify(line.folded, hits[0].start, hits[0].end).certainty
+        certainty = qualify(meant, hits[0].start, hits[0].end).certainty
     if certainty is Certainty.NEGATED and not hits:
         # « Pas de documentation bactériologique » denies no problem that we know.
         return None

@@ -310,6 +310,10 @@ def _measured(after: _Piece | None) -> bool:
     return bool(readings.keys() & {"measure", "period"})
 
 
+_LIKE_MONTHS: Final = frozenset(["mar", "mai", "mor", "mos", "mer"])  # as `simple` leaves them
+_BEFORE_SPAN: Final = frozenset(["qsp", "pour", "pendant", "pdt", "durant", "x"])
+
+
 def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
     """Letters that only their neighbours tell: `/i` and `5 i` are days, `/6 b` hours."""
     result = list(found)
@@ -327,6 +331,9 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
                 result[place] = piece._replace(text="j", number=None, repaired=True)
         elif piece.text == "i" and numbered and not _counted(after) and not _ranged(found, place):
             result[place] = piece._replace(text="j", repaired=True)
+        elif piece.text in _LIKE_MONTHS and numbered and place > 1:
+            if found[place - 2].text in _BEFORE_SPAN:
+                result[place] = piece._replace(text="moi", repaired=True)  # "QSP 1 mars"
         elif piece.text == "q" and numbered:
             result[place] = piece._replace(text="g", repaired=True)
         elif piece.text == "dlx" and after is not None and after.text in ("jour", "j"):

@@ -70,7 +70,8 @@ CIP13 = (
 _SENTENCE_END: Final = re.compile(r"[.;!?](?=\s+[A-ZÀ-Ý])|\t")
 _GOES_ON: Final = re.compile(
     r"\s*(?:\d|½|un |une |deux |trois |prendre|posologie|matin|midi|soir|le |si |max|ne pas"
-    r"|a renouveler|qsp|pendant|pour )"
+    r"|a renouveler|q\.?s\.?p|pendant|pdt|durant|(?:traitement )?pour |x \d"
+    r"|[a-z]+ \d+ (?:j|sem|mois))"
 )
 _CLOSE: Final = 0.9
 """Similarity below which a strength in common does not confirm a corrected name: many medicines
@@ -849,7 +850,10 @@ def _continues(line: TextLine, last: _Item) -> bool:
     if said.action is not None:
         return False
     explained = not said.unexplained or len(" ".join(said.unexplained)) < 0.3 * len(line.text)
-    dosed = any(d.dose is not None or d.timing is not None or d.as_needed for d in said.dosages)
+    dosed = any(
+        d.dose is not None or d.timing is not None or d.as_needed or d.max_dose is not None
+        for d in said.dosages
+    )
     return explained and (dosed or not said.dosages)
 
 
@@ -1028,13 +1032,9 @@ def _shared(item: _Item, name: str) -> Value[T] | None:
     found: Found[T] | None = getattr(said, name)
     if found is None:
         return None
-    start = 0
-    if line is item.line:
-        return value("supply", found.value, line.span(), f"dosage.{name}.common")
-    return value(
-        "supply", found.value, line.span(start + found.start, start + found.end),
-        f"dosage.{name}.common",
-    )  # fmt: skip
+    span = line.span() if line is item.line else line.span(found.start, found.end)
+    doubts = (RESTORED,) if found.repaired else ()
+    return value("supply", found.value, span, f"dosage.{name}.common", doubts=doubts)
 
 
 def _base_strengths(said: Prescribed) -> Strengths:

@@ -157,7 +157,7 @@ def _connected(place: Place) -> int:
 
 # --- ways to read a value -------------------------------------------------------------------
 
-_NUMBER_AT = re.compile(rf"{_COMPARATOR}\s*(?:a\s+)?\+?(?P<n>{_NUMBER})")
+_NUMBER_AT = re.compile(rf"{_COMPARATOR}\s*(?:a\s+)?(?:\+\s?)?(?P<n>{_NUMBER})")
 _TO = re.compile(rf"\s?(?:-|–|a|et)\s?(?P<n>{_NUMBER})")
 
 

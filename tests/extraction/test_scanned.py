@@ -334,3 +334,40 @@ def test_a_month_misread_behind_its_number_is_restored_and_doubted(row: str) -> 
     assert line.supply_duration is not None and line.supply_duration.value is not None
     assert line.supply_duration.value.unit == "mois"
     assert line.supply_duration.state is State.DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    ("rows", "months"),
+    [
+        ("SALBUTAMOL 100 µg\n1 bouffée si gêne\nSTAGID 700 mg\n1 cp le soir\nQSP 1 mois\n"
+         "FLECAINE 100 mg\n1 cp le matin", [None, 1, None]),
+        ("AMLOR 5 mg\n1 gél le matin\nTAHOR 10 mg\n1 cp le soir\nQSP 3 mois", [3, 3]),
+        ("AMLOR 5 mg\n1 gél le matin\nTAHOR 10 mg\n1 cp le soir\nLe tout pour 3 mois", [3, 3]),
+    ],
+)  # fmt: skip
+def test_a_duration_below_one_of_several_medicines_is_its_own(
+    rows: str, months: list[int | None]
+) -> None:
+    found = [line.supply_duration for line in _scanned(f"Ordonnance\n\n{rows}\n").medications]
+    assert [
+        one.value.value if one and isinstance(one.value, Quantity) else None for one in found
+    ] == months
+
+
+def test_a_duration_written_once_at_the_end_is_doubted_for_all_but_the_last() -> None:
+    rows = "AMLOR 5 mg\n1 gél le matin\nTAHOR 10 mg\n1 cp le soir\n"
+    once = _scanned(f"Ordonnance\n\n{rows}QSP 3 mois\n").medications
+    of_all = _scanned(f"Ordonnance\n\n{rows}Le tout pour 3 mois\n").medications
+    states = [
+        [line.supply_duration.state for line in found if line.supply_duration]
+        for found in (once, of_all)
+    ]
+    assert states == [[State.DOUBTFUL, State.SURE], [State.SURE, State.SURE]]
+
+
+def test_a_dosage_whose_duration_is_hardly_read_is_doubted() -> None:
+    found = _scanned(
+        "Ordonnance\n\nTAHOR 10 mg\n1 cp le soir, QSP 3 mois\n", only="QSP", confidence=0.2
+    )
+    (line,) = found.medications
+    assert line.dosage is not None and line.dosage.state is State.DOUBTFUL

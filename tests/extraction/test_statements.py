@@ -135,6 +135,21 @@ def test_what_the_words_around_make_of_a_problem(
     assert qualify(line.folded, start, start + len(term)).certainty is certainty
 
 
+def test_a_list_with_bullets_ends_at_the_row_that_has_none(extracted: Extracted) -> None:
+    text = "Antécédents :\n- ulcère gastrique\n- GEU\nPouls périphériques perçus\n"
+    found = extracted(HEAD + "Consultation\n\n" + text).conditions
+    assert [one.text.value for one in found] == ["ulcère gastrique", "GEU"]
+
+
+def test_a_long_lasting_treatment_is_no_history(extracted: Extracted) -> None:
+    text = (
+        "Motif : cervicalgies. Traitement au long cours :\nFUROSEMIDE 40 mg : 0-0-2, qsp 1 mois\n"
+    )
+    found = extracted(HEAD + "Consultation\n\n" + text)
+    assert [one.text.value for one in found.conditions] == ["cervicalgies"]
+    assert [one.drug.value.name for one in found.medications if one.drug.value] == ["FUROSEMIDE"]
+
+
 def test_what_stands_before_a_title_denies_nothing(extracted: Extracted) -> None:
     found = extracted(HEAD + "Consultation\n\n0 Motif : gonalgies\nHématurie : non\n").conditions
     assert [(one.text.value, one.certainty) for one in found] == [

@@ -304,7 +304,8 @@ class _Reader:
                 self.unexplained.append(element.text)
                 return
             case Equivalence():
-                self.skipping = True
+                # « 200 mg soit 1 comp matin »: behind a strength alone it is the dose that follows.
+                self.skipping = self.step.dose is not None or self.step.timed
                 return
             case Then():
                 self.after_then = self.step.start is not None or self.provisional is not None

@@ -47,6 +47,7 @@ from pipeline.model import (
     MedicationAction,
     Quantity,
     Range,
+    State,
     Timing,
     Value,
     ZoneKind,
@@ -99,8 +100,9 @@ _DIGIT: Final = re.compile(r"\d")
 class _Item:
     """A medicine on its way: its mention and the passages that speak of its use. `prescribed` tells
     that its row is of a prescription, `begun` that the treatment it is named in begins with this
-    paper, `unread_below` that the row right below its last one may go on with it and was not
-    understood."""
+    paper, `common_unsure` that what one row says for several may be said of the last alone,
+    `unread_below` that the row right below its last one may go on with it and was not understood.
+    """
 
     mention: Mention
     line: TextLine
@@ -112,6 +114,7 @@ class _Item:
     ald: Span | None = None
     in_ald: bool = True
     common: tuple[TextLine, Prescribed] | None = None
+    common_unsure: bool = False
     line_like: bool = False
     prescribed: bool = False
     begun: bool = False
@@ -142,6 +145,7 @@ def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bo
     zone: tuple[bool, Span] | None = None
     last: _Item | None = None
     last_row = -2
+    below: tuple[TextLine, _Item] | None = None
     begins = concluded = False
     for position, line in enumerate(lines):
         concluded = concluded or line.section in _CONCLUDING
@@ -163,6 +167,9 @@ def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bo
                 item.begun = begins
                 if zone is not None:
                     item.in_ald, item.ald = zone
+            if below is not None:
+                _only_its_own(items, *below)
+                below = None
             items += found
             last, last_row = found[-1], position
             continue
@@ -178,12 +185,28 @@ def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bo
             for item in items:
                 if item.said.supply is None and item.common is None:
                     item.common = (line, common)
+            if last is not None and position - last_row == 1 and not _FOR_ALL.search(line.folded):
+                below = (line, last)
             last = None
             continue
         if last is not None and position - last_row == 1:
             last.unread_below = _may_go_on(line, lines[last_row])
         last = None
+    if below is not None:
+        for item in items:
+            item.common_unsure = item.common is not None and item is not below[1]
     return items
+
+
+_FOR_ALL: Final = re.compile(r"\btou(?:t|s|tes?)\b|\bensemble\b|ordonnance|prescription")
+"""Words of a row that speaks of all medicines above it, not of the nearest alone."""
+
+
+def _only_its_own(items: Sequence[_Item], row: TextLine, owner: _Item) -> None:
+    """Leaves a row between two medicines, such as « QSP 1 mois », to the one it stands below."""
+    for item in items:
+        if item is not owner and item.common is not None and item.common[0] is row:
+            item.common = None
 
 
 def _may_go_on(line: TextLine, above: TextLine) -> bool:
@@ -966,18 +989,21 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
         trust=1.0 if known else 0.97, doubts=(*strength_doubts, *_handwritten(item, said.strength)),
         decisive=_figures(item, said.strength) if known else None,
     )  # fmt: skip
+    dosage = _dosage(item)
+    supply = _value(item, "supply", said.supply, "dosage.supply") or _shared(item, "supply")
+    if dosage is not None and supply is not None and supply.state is not State.SURE:
+        dosage = doubted(dosage, SUPPLY_UNSURE)
     return Medication(
         drug=drug,
         strength=strength,
         form=_form(item),
-        dosage=_dosage(item),
+        dosage=dosage,
         action=_final_action(item, struck),
         repeats=_value(
             item, "supply", said.repeats, "dosage.renewal", doubts=_uncounted_renewal(item)
         )
         or _shared(item, "repeats"),
-        supply_duration=_value(item, "supply", said.supply, "dosage.supply")
-        or _shared(item, "supply"),
+        supply_duration=supply,
         dispense_quantity=_value(item, "supply", said.dispense_quantity, "dosage.dispense"),
         dispense_interval=_value(item, "supply", said.dispense_interval, "dosage.dispense"),
         substitution=_value(item, "substitution", said.substitution, "dosage.substitution"),
@@ -1033,7 +1059,10 @@ def _shared(item: _Item, name: str) -> Value[T] | None:
     if found is None:
         return None
     span = line.span() if line is item.line else line.span(found.start, found.end)
-    doubts = (RESTORED,) if found.repaired else ()
+    doubts = (
+        *((RESTORED,) if found.repaired else ()),
+        *((ONE_FOR_ALL,) if item.common_unsure else ()),
+    )
     return value("supply", found.value, span, f"dosage.{name}.common", doubts=doubts)
 
 
@@ -1255,6 +1284,8 @@ RENEWAL_UNCOUNTED: Final = "Nombre de renouvellements non écrit ou non lu."
 HOW_LOST: Final = "Le dosage tient lieu de dose : la prise elle-même n'a peut-être pas été lue."
 WHEN_LOST: Final = "Rien n'est lu de quand ni combien de fois le prendre."
 COUNT_LOST: Final = "Le nombre devant l'unité de prise n'a pas été lu."
+ONE_FOR_ALL: Final = "Écrit une seule fois, en bas : pour ce médicament aussi ?"
+SUPPLY_UNSURE: Final = "La durée écrite avec elle est à vérifier."
 ROW_BELOW: Final = "La ligne qui suit n'a pas été comprise : elle en dit peut-être plus."
 _UNCOUNTED: Final = re.compile(
     r"^\W*(?:prendre|posologie\s*:?)?\s*(?:cp[sr]?|comprim[ée]s?|g[ée]l(?:ules?)?|sachets?|amp(?:oules?)?"

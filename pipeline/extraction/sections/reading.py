@@ -186,20 +186,24 @@ def listing(lines: Sequence[TextLine]) -> Iterator[tuple[TextLine, bool]]:
     """Lines, and whether each belongs to the list that its passage's title announces.
 
     Text on the title's own line is the list, with the bullets below; else the lines below are,
-    down to a wide blank.
+    down to a wide blank or, where they have bullets, to a row that has none.
     """
-    open_list = inline = False
+    open_list = inline = bulleted = False
     last: TextLine | None = None
     for line in lines:
         title = find_title(line)
         if title is not None:
             open_list, inline = True, bool(line.text[title.end :].strip(" :.-"))
+            bulleted = False
         elif last is None or last.section != line.section:
             open_list = False
-        elif not _BULLET.match(line.text):
+        elif _BULLET.match(line.text):
+            bulleted = True
+        else:
             height = min(line.level.height, last.level.height)
             apart = line.page != last.page or line.level.y - last.level.bottom > 3.5 * height
-            open_list = open_list and not inline and not apart
+            other = bulleted and line.text[:1].isupper()
+            open_list = open_list and not (inline or apart or other)
         yield line, open_list
         last = line
 

@@ -27,6 +27,7 @@ STEP = Step(name="imaging", version="1")
 _STROKE_REACH = 40  # pixels of that copy (1 cm): ink thinner than this is not paper
 _BARCODE_SIDE = 1750  # pixels: small codes need 150 dpi
 _STRAIGHT = 0.2  # degrees: engines read a lean below this as well as none
+_PLAIN_AXIS = 6.0  # margin of `Lean` above which no rule has decided which way the text runs
 _EVEN = 1.12  # ratio of the lightest paper to the darkest that needs no evening
 _LIGHT = 190.0  # tone of paper that needs no evening
 _MARGIN = 0.006  # kept around a sheet found in a photograph, as a share of its sides
@@ -99,7 +100,7 @@ def _analyse(small: Pixels) -> _Sheet:
         small, _ = _flattened(small, found)
         tone, dark, mask = _layers(small)
         _clear_rim(mask, 0)
-    lean = orientation.lean(_lines_only(mask))
+    lean = _lean(_lines_only(mask))
     if not content.is_document(dark, tone, mask, lean.margin):
         raise NotADocument
     rotation = 90 if lean.quarter else 0
@@ -133,6 +134,17 @@ def _layers(page: Pixels) -> tuple[Pixels, Pixels, Pixels]:
     tone = ink.paper(page, _STROKE_REACH)
     dark = ink.darkness(page, tone)
     return tone, dark, ink.mask(dark)
+
+
+def _lean(lines: Pixels) -> orientation.Lean:
+    """Which way text runs. Rules tell its lean best, but of its axis nothing: where that is not
+    plain, the lines are asked without them."""
+    lean = orientation.lean(lines)
+    if lean.margin < _PLAIN_AXIS:
+        alone = orientation.lean(ink.without_lone_rules(lines))
+        if alone.quarter != lean.quarter:
+            return alone
+    return lean
 
 
 def _lines_only(mask: Pixels) -> Pixels:

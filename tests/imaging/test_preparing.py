@@ -59,6 +59,15 @@ def test_pages_are_turned_upright_and_straightened(turns: int, degrees: float) -
     assert alike(middle, SHEET) > 0.8
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+@pytest.mark.parametrize("degrees", [0.0, 3.0])
+def test_a_rule_beside_few_lines_does_not_turn_the_page(turns: int, degrees: float) -> None:
+    sheet = printed(lines=LINES[:4])
+    sheet[150:2100, 150:153] = 60
+    page = prepared(np.rot90(leaning(sheet, degrees), turns))
+    assert page.rotation == 90 * turns
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_boxes_lead_back_to_the_original(turns: int) -> None:
     original = np.rot90(leaning(SHEET, 1.7), turns)

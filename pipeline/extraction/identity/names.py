@@ -79,11 +79,18 @@ class ParsedName:
     by_capitals: bool = False
 
 
-# A hyphen that OCR set apart has room on one side; with room on both it is a dash.
+# A hyphen that OCR set apart has room on one side; with room on both it is a dash. A stroke behind
+# capitals (« ZANETT| », « TREMOL/ERES ») is an I.
 _WORD = re.compile(
-    r"[^\W\d_][^\W_]*(?:['’`´][^\W_]+)*"
+    r"[^\W\d_][^\W_]*(?:(?<=[A-ZÀ-Ý][A-ZÀ-Ý])(?:[|](?:(?=\s)|[A-ZÀ-Ý]+)|/[A-ZÀ-Ý]{2,}))?(?:['’`´][^\W_]+)*"
     r"(?:(?:\s[-–‑]|[-–‑]\s?)[^\W\d_][^\W_]*(?:['’][^\W_]+)*)*\.?"
 )
+
+
+_PROPER = re.compile(r",?\s+[A-ZÀ-Ý][a-zà-ÿ]+")
+BORN = r"[a-z]?[nwvmhr]ee?[)\]]?\s+le\s*:?\s*\d"
+"""« né le 3/4/1979 », folded, as it is written and as engines read it: « WE le », « CNE le »."""
+_LABEL = re.compile(rf"d\.\s?d\.\s?n\b|[a-z]+\s+de\s+naissance\b|{BORN}")
 
 
 def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
@@ -114,6 +121,12 @@ def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
         initial = (
             len(word.text) == 1 and word.text.isupper() and text[match.start() + 1 :][:1] == "."
         )
+        apart = len(word.text) == 1 and words and words[-1].in_capitals and not initial
+        if apart and word.text.isupper() and _PROPER.match(text, match.end()):
+            # « PEREIR A Nathalie »: a letter that a hand set apart from its name
+            words[-1] = NameWord(f"{words[-1].text} {word.text}", words[-1].start, match.end())
+            at = match.end()
+            continue
         if folded in vocabulary()["names"]["stops"] and not (particle or initial):
             break
         if not word.text[0].isupper() and not word.is_particle:
@@ -126,8 +139,7 @@ def name_words(text: str, start: int, end: int | None = None) -> list[NameWord]:
             foreign = folded in vocabulary()["names"]["foreign_particles"]
             if not (foreign and re.compile(r" [a-z]{3,}").match(fold(text), match.end())):
                 break
-        if ":" in text[match.end() : match.end() + 2]:
-            # A label begins here.
+        if ":" in text[match.end() : match.end() + 2] or _LABEL.match(fold(text), match.start()):
             break
         words.append(word)
         at = match.end()
@@ -156,7 +168,7 @@ def _mended(words: Sequence[NameWord], capitals: bool) -> tuple[str, bool]:
     for word in words:
         text = re.sub(r"\s?[-–‑]\s?", "-", word.text.replace("’", "'"))
         if capitals and word.in_capitals:
-            mended = re.sub(r"l", "I", text).translate(str.maketrans("015", "OIS"))
+            mended = re.sub(r"[l|/]", "I", text).translate(str.maketrans("015", "OIS"))
             mended = re.sub(r"[io]", lambda m: m[0].upper(), mended)
             repaired |= mended != text
             text = mended

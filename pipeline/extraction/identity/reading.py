@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache, cached_property
+from itertools import takewhile
 
 from rapidfuzz import fuzz
 
@@ -42,6 +43,7 @@ from pipeline.extraction.identity.identifiers import (
     luhn_is_valid,
 )
 from pipeline.extraction.identity.names import (
+    BORN,
     ONE_NAME,
     NameWord,
     ParsedName,
@@ -90,8 +92,11 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     patterns["practice"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['practice'])})(?![a-z])")
     patterns["staff"] = re.compile(rf"[\s,:(–-]*(?:{_any_of(doctor['staff'])})(?![a-z])")
     patterns["others"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['others'])})(?![a-z])")
-    for name in ("rpps", "finess", "am"):
+    for name in ("finess", "am"):
         patterns[name] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor[name])})(?![a-z])")
+    # « R.PPS. », « R. .P.P.S. »: its points are seen or not, and with room around them.
+    pointed = r"[\s.]{0,3}".join("rpps")
+    patterns["rpps"] = re.compile(rf"(?<![a-z])(?:{_any_of(doctor['rpps'])}|{pointed})(?![a-z])")
     patient = words["patient"]
     civilities = {
         "female": patient["civility_female"],
@@ -176,7 +181,7 @@ def _parts(lines: Sequence[TextLine]) -> list[Part]:
 
 
 _BREAKS_OFF = re.compile(
-    r"(?:(?<![a-z])(?:ne|nee|epouse|veuve|mme|mlle|m\.|monsieur|madame|-)|"
+    r"(?:(?<![a-z])(?:ne|nee|epouse|veuve|mme|mlle|m\.|monsieur|madame|nom de naissance\s*:?|-)|"
     r"(?<![a-z])(?:nee?(?:\(e\))?\s+le|date de naissance|ddn)\s*:?"
     r"(?:\s*\d{1,2}(?:er)?(?:\s+[a-z]+)?)?)\s*$"
 )
@@ -190,7 +195,7 @@ def _cells(line: TextLine) -> Iterator[TextLine]:
             colon = label.text.rstrip(" :") + " :"
             yield joined(replace(label, text=colon), piece)
             label = None
-        elif _is_label(piece):
+        elif _ends_in_label(piece):
             label = piece
         else:
             yield piece
@@ -198,11 +203,15 @@ def _cells(line: TextLine) -> Iterator[TextLine]:
         yield label
 
 
-def _is_label(piece: TextLine) -> bool:
+def _ends_in_label(piece: TextLine) -> bool:
+    """Whether a cell is a label alone, or ends in one with its colon."""
     text = piece.folded.strip(" :.") + " "
-    return any(
-        pattern.fullmatch(text) for key, pattern in _patterns().items() if key.startswith("label_")
-    )
+    labels = [pattern for key, pattern in _patterns().items() if key.startswith("label_")]
+    if any(pattern.fullmatch(text) for pattern in labels):
+        return True
+    if not piece.folded.rstrip().endswith(":"):
+        return False
+    return any(match.end() == len(text) for one in labels for match in one.finditer(text))
 
 
 def _whole(pieces: Sequence[TextLine]) -> list[TextLine]:
@@ -253,20 +262,24 @@ def _breaks_off(piece: TextLine, below: TextLine) -> bool:
 
 
 def _in_brackets(piece: TextLine) -> bool:
-    """Whether a birth name's bracket is still open: « (née DA »."""
-    return piece.folded.rfind("(ne") > piece.folded.rfind(")")
+    """Whether a birth name's bracket is still open: « (née DA », « (nom de naissance : LE »."""
+    return max(map(piece.folded.rfind, ("(ne", "(nom de"))) > piece.folded.rfind(")")
 
 
 def _half_a_name(piece: TextLine, below: TextLine) -> bool:
     """Whether a row ends with half a name, and the other half is below.
 
     That is given names alone and then the family name, or the other way round; or the first part
-    of a family name in its field, the rest alone on the row below.
+    of a family name in its field, the rest alone on the row below. On a letterhead the title of
+    the practitioner leads.
     """
     whole = _patterns()["label_whole"].match(piece.folded)
     field = None if whole else _patterns()["label_family"].match(piece.folded)
-    lead = field or _patterns()["civility"].search(piece.folded) or whole
+    title = _leading_title(piece)
+    lead = field or title or _patterns()["civility"].search(piece.folded) or whole
     if lead is None:
+        return False
+    if title is not None and _says_practice(below.folded):
         return False
     words = name_words(piece.text, lead.end())
     following = name_words(below.text, 0)
@@ -282,10 +295,22 @@ def _half_a_name(piece: TextLine, below: TextLine) -> bool:
         return alone and not any(is_given_name(word.text) for word in following)
     if words[-1].is_particle:  # « Mme Camille DU », « PLESSIS »
         return first.in_capitals and alone
+    known = [is_given_name(word.text) for word in words]
+    more = [is_given_name(word.text) for word in following]
+    if all(family) and alone and all(one.in_capitals for one in following):
+        # « Mme WATTRELOS », « MANON HUGUETTE »; « Dr ANNE », « KERMARREC »
+        return any(known) != any(more) and (all(known) or all(more))
     if not any(family):
-        named = first.in_capitals or (alone and first.text[0].isupper())
-        return all(is_given_name(word.text) for word in words) and named
+        named = first.in_capitals or (title is None and alone and first.text[0].isupper())
+        return all(known) and named
     return all(family) and not first.in_capitals and is_given_name(first.text)
+
+
+def _says_practice(folded: str) -> bool:
+    """Whether a row of a letterhead says a speciality or a place, and no name."""
+    return _patterns()["practice"].search(folded) is not None or any(
+        pattern.search(folded) for _, pattern in _specialities()
+    )
 
 
 def _aligned(one: TextLine, other: TextLine) -> bool:
@@ -302,12 +327,13 @@ def _neighbours(part: Part) -> Iterator[Part]:
         yield part.block.parts[index + 1]
 
 
+_EDGE = " -–•*|["
+"""What may stand in front of a part: a bullet, or the side of a frame."""
+
+
 def _leading_title(line: TextLine) -> re.Match[str] | None:
     """« Dr » at the start of a part, with a name after it."""
-    match = _patterns()["title"].match(line.folded.lstrip(" -–•"))
-    if match is None:
-        return None
-    offset = len(line.folded) - len(line.folded.lstrip(" -–•"))
+    offset = len(line.folded) - len(line.folded.lstrip(_EDGE))
     match = _patterns()["title"].match(line.folded, offset)
     if match is None or not line.text[offset].isupper():
         return None
@@ -327,23 +353,35 @@ class Candidate:
     rule: str
     trust: float = 0.99
     sex: tuple[Sex, int, int] | None = None
-    spans: tuple[Span, ...] = ()
+    more: Span | None = None
 
     @property
     def span(self) -> Span:
         return self.part.line.span(self.name.start, self.name.end)
 
+    @property
+    def spans(self) -> list[Span]:
+        """Where the name stands: in one piece, or with given names behind a bracket."""
+        return [self.span] if self.more is None else [self.span, self.more]
+
+
+_ABOUT_PATIENTS = ("birth_date", "nir", "age", "sex", "local_id")
+"""Labels of what may stand behind a patient's name on its row."""
+
+
+_BEHIND = re.compile(rf"[fmh]\b|nee?\b|epouse|ep\b|\d{{1,3}}\s?ans|le\s\d|\d\d[/.]|ne\(e\)|{BORN}")
+"""What stands there without a label."""
+
 
 def _is_pure_name(line: TextLine) -> list[NameWord] | None:
     """The words of a part that is nothing but a name (and perhaps « née X » or a birth date)."""
     text = line.text
-    words = name_words(text, len(text) - len(text.lstrip(" -–•*")))
+    words = name_words(text, len(text) - len(text.lstrip(_EDGE)))
     if not 2 <= len(words) <= 6:
         return None
-    rest = line.folded[words[-1].end :].strip(" ,.;-()")
-    if rest and not re.match(
-        r"(?:[fmh]\b|nee?\b|epouse|ep\b|\d{1,3}\s?ans|ddn|le\s\d|\d\d[/.]|ne\(e\))", rest
-    ):
+    rest = line.folded[words[-1].end :].strip(" ,.;-()") + " "
+    labels = [_patterns()[f"label_{key}"] for key in _ABOUT_PATIENTS]
+    if rest.strip() and not (_BEHIND.match(rest) or any(label.match(rest) for label in labels)):
         return None
     capitals = [word for word in words if word.in_capitals and not word.is_particle]
     proper = [word for word in words if not word.in_capitals and not word.is_particle]
@@ -363,7 +401,32 @@ def _patient_names(
         found += _labelled_whole(part)
         found += _with_civility(part, dates)
         found += _bare(part, dates)
-    return found
+    return [_completed(candidate) for candidate in found]
+
+
+def _completed(candidate: Candidate) -> Candidate:
+    """The candidate with the given names behind a birth name in brackets, if they stand there:
+    « Mme TRAN (née BAUDOUIN) Aline »."""
+    line, name = candidate.part.line, candidate.name
+    bracket = re.compile(r"\s*[(\[]\s*").match(line.folded, name.end)
+    born = _BIRTH_NAME.match(line.folded, bracket.end()) if bracket is not None else None
+    if name.given or born is None:
+        return candidate
+    closing = re.compile(r"\s*[)\]]").match(
+        line.folded, max((word.end for word in name_words(line.text, born.end())), default=0)
+    )
+    given = name_words(line.text, closing.end()) if closing is not None else []
+    if not given or any(word.in_capitals and not is_given_name(word.text) for word in given):
+        return candidate
+    return replace(
+        candidate,
+        name=replace(
+            name,
+            given=tuple(re.sub(r"\s?[-–‑]\s?", "-", word.text) for word in given),
+            doubts=tuple(doubt for doubt in name.doubts if doubt != ONE_NAME),
+        ),
+        more=line.span(given[0].start, given[-1].end),
+    )
 
 
 # Labels that need no colon: nothing else begins so.
@@ -385,8 +448,11 @@ def _labelled_whole(part: Part) -> Iterator[Candidate]:
             continue
         words = name_words(line.text, start)
         parsed = parse_name(words, family_first=civility is None)
-        if parsed is not None and (len(words) > 1 or civility):
-            yield Candidate(parsed, part, 6, "identity.patient.label", sex=_sex_of(civility))
+        if parsed is None:
+            continue
+        found = Candidate(parsed, part, 6, "identity.patient.label", sex=_sex_of(civility))
+        if len(words) > 1 or civility or _completed(found).more is not None:
+            yield found
 
 
 def _sex_of(civility: re.Match[str] | None) -> tuple[Sex, int, int] | None:
@@ -399,12 +465,18 @@ def _sex_of(civility: re.Match[str] | None) -> tuple[Sex, int, int] | None:
     return None
 
 
+def _civilities(line: TextLine, end: int) -> Iterator[re.Match[str]]:
+    """« Mme », « M. » before `end`, with their capitals; « QUE ME NEUR » has none."""
+    for match in _patterns()["civility"].finditer(line.folded, 0, end):
+        written = line.text[match.start() : match.end()].strip(" .")
+        if written[0].isupper() and not (written == "ME" and match.start() > 0):
+            yield match
+
+
 def _with_civility(part: Part, dates: dict[int, tuple[DateMention, ...]]) -> Iterator[Candidate]:
     line = part.line
-    for match in _patterns()["civility"].finditer(line.folded):
+    for match in _civilities(line, len(line.text)):
         written = line.text[match.start() : match.end()].strip()
-        if not written[0].isupper():
-            continue
         # "M" alone is a letter: it needs its point or a capitalised name right after.
         letter = written in ("M", "Me")
         if letter and match.start() > 0 and line.text[match.start() - 1] not in " \t:":
@@ -560,6 +632,8 @@ def _birth_name(part: Part, after: int) -> tuple[str, ParsedName, Span] | None:
         return None
     if words[0].text[0].islower() and not words[0].is_particle:
         return None
+    if words[0].text == "le" and re.search(r"\d", line.text[match.end() : match.end() + 20]):
+        return None  # « née le T mai 1976 »: a day misread
     kind = "birth" if match["kind"].startswith(("ne", "nom", "njf")) else "used"
     if 0 < sum(word.in_capitals for word in words) < len(words):
         # « Mme DURAND née MARTIN Sophie »
@@ -598,6 +672,7 @@ def _human(
         by_hand
         and (
             _in_two(parsed.family)
+            or _in_pieces(parsed.family)
             or any(len(part) == 1 for name in (*given, *parsed.given) for part in name.split())
             or any(_LETTER_LEFT.match(span.line.text, span.end) for span in spans)
         )
@@ -605,6 +680,8 @@ def _human(
         doubts = (*doubts, IN_TWO)
         whole = re.sub(r"\s", "", parsed.family + "".join(n for n in parsed.given if len(n) == 1))
         others = (name.model_copy(update={"family": whole}),)
+        if by_hand and _in_pieces(parsed.family):
+            name, others = name.model_copy(update={"family": _in_one(parsed.family)}), (name,)
     if by_hand and _ELIDED.match(fold(parsed.family)):
         doubts = (*doubts, ELISION)
     name, reading, unread = _readable(name, spans)
@@ -656,6 +733,29 @@ def _in_two(family: str) -> bool:
     none. Nothing follows a particle that is the last word."""
     words = [NameWord(word, 0, 0) for word in family.split()]
     return len(words) > 1 and (words[-1].is_particle or not any(word.is_particle for word in words))
+
+
+_PIECES = 3
+
+
+def _in_pieces(family: str) -> bool:
+    """Whether a family name is one that a hand wrote in pieces: « ETCHEVER RY », « K HOUR Y »."""
+    _, words = _behind_particles(family)
+    pieces = [word for word in words if not NameWord(word, 0, 0).is_particle]
+    short = any(len(piece) <= 2 for piece in pieces)
+    return len(words) > 1 and (short or len(pieces) >= _PIECES)
+
+
+def _behind_particles(family: str) -> tuple[list[str], list[str]]:
+    """The particles that a family name begins with, and its other words."""
+    words = family.split()
+    particles = list(takewhile(lambda word: NameWord(word, 0, 0).is_particle, words))
+    return particles, words[len(particles) :]
+
+
+def _in_one(family: str) -> str:
+    particles, pieces = _behind_particles(family)
+    return " ".join([*particles, "".join(pieces)])
 
 
 # A capital or two left behind a name, as spaced capitals leave them: « LAMBER T ». F, H and M are
@@ -729,7 +829,7 @@ def _patient_name(
         return (), None, None
     best = candidates[0]
     doubts = list(best.name.doubts)
-    spans = [best.span]
+    spans = best.spans
     rivals = [
         other
         for other in candidates[1:]
@@ -744,7 +844,7 @@ def _patient_name(
     if not name.given:
         fuller = next((c for c in candidates if c.name.given and _compatible(c.name, name)), None)
         if fuller is not None:
-            name, spans = fuller.name, [fuller.span]
+            name, spans = fuller.name, fuller.spans
             doubts = list(name.doubts)
     under = _below(best.part)
     if under is not None and name.given and _lone_name(under.line):
@@ -800,9 +900,9 @@ def _lone_name(line: TextLine) -> bool:
 
 
 def _civility_before(line: TextLine, start: int) -> tuple[Sex, Span] | None:
-    for match in _patterns()["civility"].finditer(line.folded[:start]):
+    for match in _civilities(line, start):
         found = _sex_of(match)
-        if found is not None and line.text[match.start()].isupper():
+        if found is not None:
             return found[0], line.span(found[1], found[2])
     return None
 
@@ -941,8 +1041,12 @@ def _nir(parts: Sequence[Part]) -> Value[str] | None:
     )
 
 
-_BELOW_NAME = 4
+_BELOW_NAME = 6
 """Rows from the patient's name on that a birth date may stand in."""
+
+
+_MARK = 3
+"""Characters of a mark (« ° ») in front of a date that stands alone."""
 
 
 def _birth_date(
@@ -966,11 +1070,13 @@ def _birth_date(
                 own = mention.date != document_date
                 if mention.year_written and own and role(mention) == "":
                     chosen.append((2, mention, part, (NO_LABEL_DATE,)))
-        # « vie le 16 octobre 1982 »: a label misread, where birth dates stand
+        # « vie le 16 octobre 1982 », « 0 16/10/1982 »: a label misread, where birth dates stand
         index = parts.index(name_part)
         for part in parts[index : index + _BELOW_NAME]:
             for mention in dates[part.number]:
-                if mention.year_written and is_old(mention, today) and role(mention) == "document":
+                rest = len(part.line.text.strip()) - len(mention.span.text)
+                told = role(mention) == "document" or (role(mention) == "" and rest <= _MARK)
+                if mention.year_written and is_old(mention, today) and told:
                     chosen.append((3, mention, part, (NO_LABEL_DATE,)))
     if not chosen:
         return None
@@ -1200,7 +1306,7 @@ def _beside_speciality(part: Part) -> Iterator[Candidate]:
     inline = next(
         (match for _, pattern in _specialities() if (match := pattern.search(folded))), None
     )
-    offset = len(line.text) - len(line.text.lstrip(" -–•*"))
+    offset = len(line.text) - len(line.text.lstrip(_EDGE))
     civility = _patterns()["civility"].match(folded, offset)
     start = civility.end() if civility and line.text[offset].isupper() else offset
     if inline is not None:
@@ -1278,13 +1384,18 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
                 doubts = [*best.name.doubts, SEVERAL_NAMES]
         parsed = best.name
         # The signature may say what the letterhead's capitals hide, and the reverse.
+        if not parsed.given:
+            same += [c for c in candidates if _says_more(c.name, parsed)]
         clearer = next((c for c in same if c.name.by_capitals or not c.name.doubts), None)
         unclear = not parsed.given or bool(parsed.doubts)
         if unclear and clearer is not None and clearer.name.given and not clearer.name.doubts:
             best, parsed, doubts = clearer, clearer.name, []
         if not parsed.given:
             doubts = [doubt for doubt in doubts if "Un seul nom" not in doubt]
-            if best.span.line.kind is ZoneKind.HANDWRITTEN or len(parsed.family) < _WHOLE:
+            by_hand = best.span.line.kind is ZoneKind.HANDWRITTEN
+            # « Dr Jean-François »: a patient may say so, a letterhead goes on
+            first = is_given_name(parsed.family) and not parsed.family.isupper()
+            if by_hand or len(parsed.family) < _WHOLE or first:
                 doubts.append(HALF_READ)
         human = HumanName(family=parsed.family, given=parsed.given)
         name = value("name", human, best.span, best.rule, trust=best.trust, doubts=doubts)
@@ -1307,6 +1418,11 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
         address=_address(own),
         phone=_phone(own),
     )
+
+
+def _says_more(name: ParsedName, short: ParsedName) -> bool:
+    """Whether `name` has for its given names all that `short` says."""
+    return _fold_name("".join(name.given)) == _fold_name(short.family)
 
 
 def _same_family(one: Candidate, other: Candidate) -> bool:

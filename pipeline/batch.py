@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 # When nothing ends for this long, in seconds, a page hangs; looked at this often.
 STALLED_SECONDS = 300.0
 WATCH_SECONDS = 20.0
+# The pages of this many last files for each worker are drafted when none is left to read: in small
+# pieces, what remains keeps all workers at it until the end.
+LAST_FILES = 3
 # A run looks again for files that were still being written, this many times their patience long.
 PATIENCES = 2
 
@@ -66,13 +70,17 @@ Listener = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class _PageTask:
+    """`last` are those whose drafts wait until all pages have been read."""
+
     scan: Scan
     number: int
+    last: bool = False
 
 
 @dataclass(frozen=True)
 class _DocumentTask:
     document: Document
+    last: bool = False
 
 
 _Task = _PageTask | _DocumentTask
@@ -130,12 +138,12 @@ def run(
         while True:
             listing = list_inbox(inbox, settings)
             work = _Work(ledger, out, settings, keep_intermediate, listener)
-            tasks = work.tasks(listing, fresh)
+            tasks = work.tasks(listing, fresh, last=LAST_FILES * jobs if jobs > 1 else 0)
             # As soon as each worker has one: what is left is taken in while they read.
             first = list(islice(tasks, jobs))
             if first:
                 with workers(len(first), _scratch(out)) as client:
-                    work.carry_out(client, chain(first, tasks))
+                    work.carry_out(client, chain(first, tasks), len(first))
             work.report_progress()
             if not listing.waiting or time.monotonic() > deadline:
                 return listing
@@ -184,13 +192,16 @@ def _scratch(out: Path) -> Path:
 # --- taking in --------------------------------------------------------------------------------
 
 
-def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) -> Iterator[Scan]:
+def _take_in(
+    ledger: Ledger, listing: Listing, out: Path, settings: Settings
+) -> Iterator[tuple[Scan, int]]:
     """Claim each ready file by its content: copy, verify, then enter it in the ledger. Each scan
-    whose bytes are new is handed on before the next file is looked at."""
+    whose bytes are new is handed on, with the number of files after it, before the next is looked
+    at."""
     overcome: list[str] = []
     for refused in listing.refused:
         ledger.refuse_path(refused.origin, refused.error)
-    for file in listing.ready:
+    for left, file in zip(reversed(range(len(listing.ready))), listing.ready, strict=True):
         try:
             data = read(file, settings)
         except InputError as error:
@@ -208,7 +219,7 @@ def _take_in(ledger: Ledger, listing: Listing, out: Path, settings: Settings) ->
             keep_original(out, scan.sha256, data)
             del data
             if ledger.take(scan):
-                yield scan
+                yield scan, left
     ledger.forget_refusals(overcome)
 
 
@@ -237,13 +248,14 @@ class _Work:
         self._tries: dict[_Task, int] = {}
         self._done = self._total = self._failed = self._documents = 0
 
-    def tasks(self, listing: Listing, fresh: bool) -> Iterator[_Task]:
-        """What earlier runs left, then the pages of the files that come in, each as it does."""
+    def tasks(self, listing: Listing, fresh: bool, last: int) -> Iterator[_Task]:
+        """What earlier runs left, then the pages of the files that come in, each as it does; the
+        `last` files are marked."""
         yield from self._open_tasks(fresh)
-        for scan in _take_in(self._ledger, listing, self._out, self._settings):
+        for scan, left in _take_in(self._ledger, listing, self._out, self._settings):
             self._total += scan.page_count
             for number in range(1, scan.page_count + 1):
-                yield _PageTask(scan, number)
+                yield _PageTask(scan, number, left < last)
 
     def _open_tasks(self, fresh: bool) -> list[_Task]:
         """What the ledger shows to be unfinished, or made by other code or settings."""
@@ -286,9 +298,10 @@ class _Work:
             return False
         return page.made_by != self._reads or page.code == PageCrashed.code
 
-    def carry_out(self, client: Client, tasks: Iterable[_Task]) -> None:
+    def carry_out(self, client: Client, tasks: Iterable[_Task], jobs: int) -> None:
         """Run all tasks, and those that they lead to, until none is open."""
         running: dict[Future[Any], _Task] = {}
+        put_off: deque[_DocumentTask] = deque()
         ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
 
         def start(task: _Task) -> None:
@@ -298,7 +311,12 @@ class _Work:
 
         def settle(future: Future[Any]) -> None:
             for following in self._settle(running.pop(future), future):
-                start(following)
+                if isinstance(following, _DocumentTask) and following.last:
+                    put_off.append(following)
+                else:
+                    start(following)
+            while put_off and len(running) < jobs:
+                start(put_off.popleft())
             future.release()
             self.report_progress()
 
@@ -321,7 +339,7 @@ class _Work:
 
     def _submit(self, client: Client, task: _Task) -> Future[Any]:
         match task:
-            case _PageTask(scan, number):
+            case _PageTask(scan, number, last):
                 path = original_path(self._out, scan.sha256)
                 return client.submit(
                     read_page_at,
@@ -331,6 +349,7 @@ class _Work:
                     self._settings,
                     self._keep_intermediate,
                     _scratch(self._out),
+                    draft=not last,
                     pure=False,
                 )
             case _DocumentTask(document):
@@ -384,7 +403,8 @@ class _Work:
         with self._ledger.together():
             self._ledger.page_read(sha256, number, reading.page, self._reads)
             if reading.drafted is None:
-                return self._page_ended(task, reading.page)
+                following = self._page_ended(task, reading.page)
+                return [replace(document, last=task.last) for document in following]
             self._done += 1
             self._close(task.scan, {}, [reading.drafted.document.id])
             self._drafted(reading.drafted)

@@ -41,10 +41,16 @@ class Reading:
 
 
 def read_page_at(
-    path: Path, scan: Scan, number: int, settings: Settings, keep_intermediate: bool, spool: Path
+    path: Path,
+    scan: Scan,
+    number: int,
+    settings: Settings,
+    keep_intermediate: bool,
+    spool: Path,
+    draft: bool = True,
 ) -> Reading:
-    """Read page `number` (from 1) of the scan kept at `path`, and draft what needs no other page:
-    one task costs half of what two do.
+    """Read page `number` (from 1) of the scan kept at `path`, and, unless `draft` is false, draft
+    what needs no other page: one task costs half of what two do.
 
     Raises `InputError` for a page that cannot be used.
     """
@@ -54,7 +60,7 @@ def read_page_at(
     data = path.read_bytes()
     result = page_from_scan(data, scan, number, settings, keep_intermediate)
     drafted: list[Drafted] = []
-    if scan.page_count == 1:
+    if draft and scan.page_count == 1:
         # Should it fail, the document's own task will say why.
         with suppress(Exception):
             documents = split(scan, (result.page,)).documents

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from PIL import Image
 from pipeline import batch
 from pipeline.config import Settings
 from pipeline.errors import BundleError
+from pipeline.intake.inbox import list_inbox
 from pipeline.intake.scanning import inspect
+from pipeline.model import Document
 from pipeline.reporting.summary import Summary
 from pipeline.store.ledger import Ledger
 from pipeline.store.tables import PageState
@@ -144,6 +147,43 @@ def test_a_page_and_its_document_enter_the_ledger_together(tmp_path: Path) -> No
     work._page_read(batch._PageTask(scan, 1), reading)
     assert ledger.pages(scan.sha256)[0].state is PageState.IN_DOCUMENT
     assert drafts(tmp_path).keys() == {row.id for row in ledger.documents()}
+
+
+def test_the_last_files_are_drafted_when_workers_would_be_idle(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page takes a second, a draft a fifth of it: small pieces keep all at it until the end."""
+    fill(inbox, PRINTED, CERTIFICATE, "page tournée.jpg", "bilan à jeun.png")
+    ledger = Ledger(batch.ledger_path(tmp_path / "out"))
+    work = batch._Work(ledger, tmp_path / "out", Settings(), False, lambda _: None)
+    pages = list(work.tasks(list_inbox(inbox, Settings()), fresh=False, last=3))
+    assert [task.last for task in pages if isinstance(task, batch._PageTask)] == [False] + [
+        True
+    ] * 3
+    left = set(pages)
+    when_drafted = []
+    with ThreadPoolExecutor(max_workers=2) as engine:
+
+        def submit(_: object, task: batch._Task) -> Any:
+            if isinstance(task, batch._DocumentTask):
+                when_drafted.append(len(left))
+            future: Any = engine.submit(time.sleep, 0.05)
+            future.release = lambda: None
+            return future
+
+        def settle(task: batch._Task, _: object) -> list[batch._Task]:
+            left.discard(task)
+            if isinstance(task, batch._DocumentTask):
+                return []
+            document = Document(id=task.scan.sha256, scan=task.scan, pages=(), reason="")
+            return [batch._DocumentTask(document, last=task.last)]
+
+        monkeypatch.setattr(work, "_submit", submit)
+        monkeypatch.setattr(work, "_settle", settle)
+        client: Any = None
+        work.carry_out(client, pages, 2)
+    assert len(when_drafted) == 4
+    assert max(when_drafted[1:]) < 2, "all but the first wait until a worker has no page to read"
 
 
 def test_a_worker_that_dies_takes_no_page_with_it(inbox: Path, tmp_path: Path) -> None:

@@ -72,8 +72,7 @@ def drafts(out: Path) -> dict[str, Any]:
 
 
 def fake_tesseract(folder: Path, script: str) -> Settings:
-    """Settings with an engine that runs `script` first, then reads as Tesseract does. It does not
-    stay, so that there is one for each page.
+    """Settings with an engine that runs `script` first, then reads as Tesseract does.
 
     In the script `$page` is the path of the page image, `$PPID` the worker.
     """
@@ -81,8 +80,7 @@ def fake_tesseract(folder: Path, script: str) -> Settings:
     real = shutil.which("tesseract")
     path.write_text(
         "#!/bin/bash\n"
-        '[[ "$*" == *stream_filelist* ]] && exit 1\n'
-        'if [[ "$1" == *page.tif ]]; then page="$1"\n' + script + "\nfi\n"
+        'if [[ "$1" == *page.pgm ]]; then page="$1"\n' + script + "\nfi\n"
         f'exec {real} "$@"\n'
     )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)

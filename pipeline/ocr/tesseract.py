@@ -1,4 +1,4 @@
-"""Tesseract for print: a whole page at once."""
+"""Tesseract for print: one process for a whole page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from pipeline.errors import SetupError
 from pipeline.model import Box, Line, Word, ZoneKind
 from pipeline.ocr import calibration, handwriting
 from pipeline.ocr.engine import ZoneImage
-from pipeline.ocr.resident import resident
 from pipeline.raster import Pixels, Transform
 
 # pytesseract loads pandas where it finds it: a second and 60 MB a worker for data frames that
@@ -47,17 +46,12 @@ READING_DPI = 240
 """Finer scans are reduced to this first: as many words of print come out right, many more of
 typewriting, and a fifth of the time is saved. At 200 another 0.06 s a page would be, for three
 right values fewer in 2200 and one silent error more."""
-# No page learns from another: what one says must not hang on which were read before it.
-_OPTIONS = (
-    "--psm", str(SPARSE), "-c", "hocr_char_boxes=1", "-c", "classify_enable_learning=0",
-)  # fmt: skip
-_UNCOMPRESSED = (cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE)
 _MARGIN = 48  # pixels of paper left around the ink: engines misread text that touches the edge
 
 
 @dataclass(frozen=True)
 class Tesseract:
-    """Implements `pipeline.ocr.engine.Engine`."""
+    """Implements `pipeline.ocr.engine.Engine`: one process for a zone."""
 
     settings: Settings
 
@@ -142,7 +136,7 @@ def languages(command: str) -> tuple[str, ...]:
 
 
 def raw_lines(grey: Pixels, dpi: float, settings: Settings) -> tuple[RawLine, ...]:
-    """The text lines of `grey` (height, width) uint8, in the engine's order.
+    """The text lines of `grey` (height, width) uint8, in the engine's order, by one process.
 
     The image goes over as an uncompressed file, since encoding it would cost as much as a third
     of the reading. Raises `SetupError` when the engine or its language is missing.
@@ -150,43 +144,29 @@ def raw_lines(grey: Pixels, dpi: float, settings: Settings) -> tuple[RawLine, ..
     # Two Tesseracts of several threads on one machine slow each other many times over.
     os.environ["OMP_THREAD_LIMIT"] = "1"
     version(settings.tesseract)
-    with tempfile.TemporaryDirectory(prefix="reprise-") as folder:
-        path = Path(folder, "page.tif")
-        dots = max(round(dpi), 70)
-        cv2.imwrite(str(path), grey, [*_UNCOMPRESSED, *_dots_per_inch(dots)])
-        options = ("-l", settings.languages, *_OPTIONS, "-c", "stream_filelist=true", "hocr")
-        page = resident(settings.tesseract, options).read(path)
-        return _lines(_read_alone(path, settings) if page is None else page)
-
-
-def _dots_per_inch(dots: int) -> tuple[int, ...]:
-    return (
-        cv2.IMWRITE_TIFF_RESUNIT, cv2.IMWRITE_TIFF_RESOLUTION_UNIT_INCH,
-        cv2.IMWRITE_TIFF_XDPI, dots,
-        cv2.IMWRITE_TIFF_YDPI, dots,
-    )  # fmt: skip
-
-
-def _read_alone(path: Path, settings: Settings) -> etree._Element:
-    """The hOCR of one page by a process of its own, which can say what is wrong."""
     pytesseract.pytesseract.tesseract_cmd = settings.tesseract
-    try:
-        hocr = pytesseract.image_to_pdf_or_hocr(
-            str(path), lang=settings.languages, config=" ".join(_OPTIONS), extension="hocr"
-        )
-    except pytesseract.TesseractError as failed:
-        if "loading language" not in str(failed):
-            raise
-        raise SetupError(
-            f"Tesseract n'a pas pu lire avec la langue « {settings.languages} » : "
-            "installez le paquet « tesseract-ocr-fra »."
-        ) from failed
-    return etree.fromstring(hocr, etree.XMLParser(recover=True, resolve_entities=False))
+    with tempfile.TemporaryDirectory(prefix="reprise-") as folder:
+        path = Path(folder, "page.pgm")
+        cv2.imwrite(str(path), grey)
+        config = f"--psm {SPARSE} --dpi {max(round(dpi), 70)} -c hocr_char_boxes=1"
+        try:
+            hocr = pytesseract.image_to_pdf_or_hocr(
+                str(path), lang=settings.languages, config=config, extension="hocr"
+            )
+        except pytesseract.TesseractError as failed:
+            if "loading language" not in str(failed):
+                raise
+            raise SetupError(
+                f"Tesseract n'a pas pu lire avec la langue « {settings.languages} » : "
+                "installez le paquet « tesseract-ocr-fra »."
+            ) from failed
+    return _lines(hocr)
 
 
-def _lines(page: etree._Element) -> tuple[RawLine, ...]:
+def _lines(hocr: bytes) -> tuple[RawLine, ...]:
+    root = etree.fromstring(hocr, etree.XMLParser(recover=True, resolve_entities=False))
     lines = []
-    for element in page.iter(f"{_XHTML}span"):
+    for element in root.iter(f"{_XHTML}span"):
         if element.get("class") in {"ocr_line", "ocr_header", "ocr_textfloat", "ocr_caption"}:
             title = _title(element)
             words = tuple(word for word in map(_word, element) if word.text)

@@ -150,6 +150,13 @@ def test_a_long_lasting_treatment_is_no_history(extracted: Extracted) -> None:
     assert [one.drug.value.name for one in found.medications if one.drug.value] == ["FUROSEMIDE"]
 
 
+def test_medicines_below_allergies_said_on_one_row_are_medicines(extracted: Extracted) -> None:
+    text = "Allergies : pénicilline\nTIT :\nPravastatine 20 mg : 1 cp le soir\n"
+    found = extracted(HEAD + "Consultation\n\n" + text)
+    assert [one.text.value for one in found.allergies] == ["pénicilline"]
+    assert [one.drug.value.name for one in found.medications if one.drug.value] == ["PRAVASTATINE"]
+
+
 def test_what_stands_before_a_title_denies_nothing(extracted: Extracted) -> None:
     found = extracted(HEAD + "Consultation\n\n0 Motif : gonalgies\nHématurie : non\n").conditions
     assert [(one.text.value, one.certainty) for one in found] == [

@@ -334,6 +334,9 @@ def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
         elif piece.text in _LIKE_MONTHS and numbered and place > 1:
             if found[place - 2].text in _BEFORE_SPAN:
                 result[place] = piece._replace(text="moi", repaired=True)  # "QSP 1 mars"
+        elif piece.text == "%" and not numbered and _counted(after):
+            half = Decimal(_HALVES["½"])
+            result[place] = piece._replace(text="½", number=half, repaired=True)  # "% comp."
         elif piece.text == "q" and numbered:
             result[place] = piece._replace(text="g", repaired=True)
         elif piece.text == "dlx" and after is not None and after.text in ("jour", "j"):

@@ -209,16 +209,22 @@ def listing(lines: Sequence[TextLine]) -> Iterator[tuple[TextLine, bool]]:
 
 
 def in_sections(lines: Sequence[TextLine], head: frozenset[int]) -> tuple[TextLine, ...]:
-    """The rows with their sections; those numbered in `head` stand outside every passage."""
+    """The rows with their sections; those numbered in `head` stand outside every passage.
+
+    Allergies said beside their title end before a row with figures, so that the medicines that
+    follow without a title, or with one misread, are not taken for more of them.
+    """
     placed: list[TextLine] = []
-    current = ""
+    current, said = "", False
     for line in lines:
         if line.number in head:
             placed.append(replace(line, section=HEAD))
             continue
         title = find_title(line)
         if title is not None:
-            current = title.section
+            current, said = title.section, bool(line.text[title.end :].strip(" :.-\t"))
+        elif current == "allergies" and said and any(map(str.isdigit, line.text)):
+            current = ""
         placed.append(replace(line, section=current))
         inside = inline_titles(line)
         if inside:

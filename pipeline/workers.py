@@ -102,7 +102,8 @@ def _fork_server() -> Iterator[None]:
     """The process that all workers are forks of; its environment is theirs.
 
     Python ends it only some time after this process, when nobody counts any more what it and the
-    workers have taken; so it is waited for here.
+    workers have taken; so it is waited for here. Not so where the run is broken off: a worker may
+    be left that ends with this process only.
     """
     _stop_fork_server()
     before = dict(os.environ)
@@ -115,7 +116,7 @@ def _fork_server() -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-        _stop_fork_server()
+    _stop_fork_server()
 
 
 def _stop_fork_server() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import pytest
 
 from pipeline import workers
 
@@ -64,3 +67,15 @@ def test_what_workers_took_is_counted_when_they_have_ended(tmp_path: Path) -> No
     with workers.workers(2, tmp_path / "work") as client:
         client.run(burn)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before > 2 * BURN
+
+
+def test_a_run_that_is_broken_off_waits_for_no_worker() -> None:
+    """One that Dask was still starting is nobody's to end, but this process's when it ends."""
+    with pytest.raises(KeyboardInterrupt), workers._fork_server():
+        worker = multiprocessing.Process(target=time.sleep, args=(120,))
+        worker.start()
+        raise KeyboardInterrupt
+    assert worker.is_alive()
+    worker.kill()
+    worker.join()
+    workers._stop_fork_server()

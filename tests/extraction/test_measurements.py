@@ -110,6 +110,8 @@ CASES = [
     ("BDC 142/min", "fetal_heart_rate 142"),
     ("BDC + 153/mn", "fetal_heart_rate 153"),
     ("BU : hématurie 0", "urine_blood_dip négatif"),
+    ("BU : glucose 0", "urine_glucose_dip négatif"),
+    ("BU : gluc négatif", "urine_glucose_dip négatif"),
     ("MAF bien perçus", "fetal_movements +"),
     ("col ouvert à 3 cm", "cervix_dilation 3"),
     ("col 2 doigts", "cervix_dilation 2 doigts"),

@@ -198,7 +198,8 @@ def find_labels(text: str, folded: str, strip_from: int | None) -> list[Label]:
     for label in found:
         if kept and label.start < kept[-1].end:
             if (label.start, label.end) == (kept[-1].start, kept[-1].end):
-                keys_both = tuple(dict.fromkeys([*kept[-1].keys, *label.keys]))
+                first = strip_keys.get(label.listed, []) if strip_from is not None else []
+                keys_both = tuple(dict.fromkeys([*first, *kept[-1].keys, *label.keys]))
                 kept[-1] = Label(label.start, label.end, kept[-1].listed, keys_both)
             continue
         kept.append(label)

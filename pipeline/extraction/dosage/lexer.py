@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipeline.extraction.dosage.vocabulary import Readings, simple, stem, vocabulary
+from pipeline.extraction.dosage.vocabulary import Confusion, Readings, simple, stem, vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,69 +310,67 @@ def _measured(after: _Piece | None) -> bool:
     return bool(readings.keys() & {"measure", "period"})
 
 
-_LIKE_MONTHS: Final = frozenset(["mar", "mai", "mor", "mos", "mer"])  # as `simple` leaves them
-_BEFORE_SPAN: Final = frozenset(["qsp", "pour", "pendant", "pdt", "durant", "x"])
-
-
 def _in_context(found: Sequence[_Piece]) -> list[_Piece]:
     """Letters that only their neighbours tell: `/i` and `5 i` are days, `/6 b` hours."""
-    result = list(found)
-    for place, piece in enumerate(found):
-        before = found[place - 1] if place else None
-        after = found[place + 1] if place + 1 < len(found) else None
-        numbered = before is not None and before.number is not None
-        if piece.text in ("i", "1") and before is not None and before.text == "/":
-            counted = after is not None and (after.number is not None or after.text in ("/", "cp"))
-            earlier = found[place - 2] if place > 1 else None
-            worded = earlier is not None and earlier.number is None
-            if (worded and piece.text == "i") or (
-                (piece.text == "i" or earlier is None or worded) and not counted
-            ):
-                result[place] = piece._replace(text="j", number=None, repaired=True)
-        elif piece.text == "i" and numbered and not _counted(after) and not _ranged(found, place):
-            result[place] = piece._replace(text="j", repaired=True)
-        elif piece.text in _LIKE_MONTHS and numbered and place > 1:
-            if found[place - 2].text in _BEFORE_SPAN:
-                result[place] = piece._replace(text="moi", repaired=True)  # "QSP 1 mars"
-        elif piece.text == "%" and not numbered and _counted(after):
-            half = Decimal(_HALVES["½"])
-            result[place] = piece._replace(text="½", number=half, repaired=True)  # "% comp."
-        elif piece.text == "q" and numbered:
-            result[place] = piece._replace(text="g", repaired=True)
-        elif piece.text == "dlx" and after is not None and after.text in ("jour", "j"):
-            result[place] = piece._replace(text="dix", repaired=True)
-        elif piece.text == "5" and place > 1 and found[place - 2].text == "m":
-            joined = before is not None and before.text in ("et", "/")
-            if joined and (after is None or after.text in (",", ".", ";", "(")):
-                result[place] = piece._replace(text="s", number=None, repaired=True)  # "m et s"
-        elif piece.text == "e" and numbered and after is not None and after.text == "a":
-            spoon = found[place + 2].text if place + 2 < len(found) else ""
-            if spoon in ("s", "c", "soupe", "cafe"):
-                result[place] = piece._replace(text="c", repaired=True)  # "1 c à s"
-        elif piece.text in ("e", "o") and before is not None and before.text == "/":
-            if place > 1 and found[place - 2].text == "s":
-                result[place] = piece._replace(text="c", repaired=True)  # "s/c"
-        elif piece.text == "couche" and before is not None and before.text == "au":
-            result[place] = piece._replace(text="coucher", repaired=True)
-        elif piece.text == "foi" and piece.repaired and after is not None and after.text == "les":
-            result[place] = piece._replace(text="tou")  # "tois les 6 mois"
-        elif piece.text == "b" and before is not None and before.number is not None:
-            glued = before.end == piece.start and before.number <= 72
-            if glued or (place > 1 and found[place - 2].text in _BEFORE_HOURS):
-                result[place] = piece._replace(text="h", repaired=True)
-        elif piece.text == "sl" and after is not None and after.text in ("<", ">", "≥", "≤"):
-            result[place] = piece._replace(text="si", repaired=True)
-        elif piece.text == "sl" and after is not None and after.text.isalpha():
-            meaning = vocabulary().phrases.get((after.text,), {})
-            if "complaint" in meaning or not meaning or after.text == "pas":
-                result[place] = piece._replace(text="si", repaired=True)
-        elif (
-            piece.text == "soit"
-            and (after is None or after.number is None)
-            and (after is None or (before is not None and before.text in _BEFORE_EVENING))
-        ):
-            result[place] = piece._replace(text="soir", repaired=True)
-    return result
+    return [_meant(found, place) for place in range(len(found))]
+
+
+def _meant(found: Sequence[_Piece], place: int) -> _Piece:
+    """The piece at `place` as its neighbours say that it is meant."""
+    piece = found[place]
+    before = found[place - 1] if place else None
+    after = found[place + 1] if place + 1 < len(found) else None
+    numbered = before is not None and before.number is not None
+    if piece.text in ("i", "1") and _is_day(found, place):
+        return piece._replace(text="j", number=None, repaired=True)
+    if piece.text == "%" and not numbered and _counted(after):
+        half = Decimal(_HALVES["½"])
+        return piece._replace(text="½", number=half, repaired=True)  # "% comp."
+    if piece.text == "b" and before is not None and before.number is not None:
+        glued = before.end == piece.start and before.number <= 72
+        if glued or (place > 1 and found[place - 2].text in _BEFORE_HOURS):
+            return piece._replace(text="h", repaired=True)
+    if piece.text == "sl" and after is not None and after.text.isalpha():
+        meaning = vocabulary().phrases.get((after.text,), {})
+        if "complaint" in meaning or not meaning or after.text == "pas":
+            return piece._replace(text="si", repaired=True)
+    in_evening = before is not None and before.text in _BEFORE_EVENING
+    if piece.text == "soit" and (after is None or (after.number is None and in_evening)):
+        return piece._replace(text="soir", repaired=True)
+    for confusion in vocabulary().confusions.get(piece.text, ()):
+        if _fits(confusion, found, place):
+            return piece._replace(text=confusion.meant, number=None, repaired=True)
+    return piece
+
+
+def _fits(confusion: Confusion, found: Sequence[_Piece], place: int) -> bool:
+    """Whether the neighbours of the piece at `place` are those of `confusion`."""
+    if confusion.after_number and not (place and found[place - 1].number is not None):
+        return False
+    if confusion.if_repaired and not found[place].repaired:
+        return False
+    return all(
+        (found[place + at].text if 0 <= place + at < len(found) else "") in texts
+        for at, texts in confusion.neighbours
+    )
+
+
+def _is_day(found: Sequence[_Piece], place: int) -> bool:
+    """Whether an `i`, or a 1 behind a stroke, is the `j` of days: « 2/i », « 5 i »."""
+    piece = found[place]
+    before = found[place - 1] if place else None
+    after = found[place + 1] if place + 1 < len(found) else None
+    if before is None:
+        return False
+    if before.text != "/":
+        numbered = piece.text == "i" and before.number is not None
+        return numbered and not _counted(after) and not _ranged(found, place)
+    counted = after is not None and (after.number is not None or after.text in ("/", "cp"))
+    earlier = found[place - 2] if place > 1 else None
+    worded = earlier is not None and earlier.number is None
+    if worded and piece.text == "i":
+        return True
+    return (piece.text == "i" or earlier is None or worded) and not counted
 
 
 def _is_days(text: str, lowered: str, start: int, end: int) -> bool:

@@ -29,6 +29,29 @@ class Unit:
     route: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """What a piece is meant to be where its neighbours fit; see `[[confusion]]` in the file."""
+
+    meant: str
+    after_number: bool
+    if_repaired: bool
+    neighbours: tuple[tuple[int, frozenset[str]], ...]
+    """Places relative to the piece, and what may stand there."""
+
+
+_NEIGHBOURS: Final = {"earlier": -2, "before": -1, "after": 1, "later": 2}
+
+
+def _confusion(entry: dict[str, Any]) -> Confusion:
+    return Confusion(
+        entry["meant"],
+        entry.get("after_number", False),
+        entry.get("if_repaired", False),
+        tuple((at, frozenset(entry[key])) for key, at in _NEIGHBOURS.items() if key in entry),
+    )
+
+
 def simple(text: str) -> str:
     """`text` in lower case without accents or ligatures: how words are compared."""
     return fold(text).replace("œ", "oe").replace("æ", "ae").replace("μ", "µ")
@@ -61,6 +84,10 @@ class Vocabulary:
             for meant, forms in data["misread"].items()
             for seen in forms
         }
+        self.confusions: dict[str, list[Confusion]] = {}
+        for entry in data["confusion"]:
+            for written in entry["written"]:
+                self.confusions.setdefault(written, []).append(_confusion(entry))
         self.complaints: dict[str, str] = {
             simple(word): word for word in data["complaint_words"]["written"]
         }

@@ -21,6 +21,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
+from pipeline.extraction.columns import margin_column
 from pipeline.model import (
     Box,
     Document,
@@ -308,7 +309,8 @@ def _stands_beside(one: Box, others: Iterable[Box]) -> bool:
 
 
 def _rows(page: Page, level: Callable[[Box], Box]) -> list[list[_Placed]]:
-    """Lines that stand side by side, gathered into rows from top to bottom."""
+    """Lines that stand side by side, gathered into rows from top to bottom; those of a letterhead
+    down the margin are rows of their own, before the ones beside it."""
     placed: list[_Placed] = []
     for line in page.lines:
         words = tuple((word, level(word.box)) for word in line.words if word.text)
@@ -324,6 +326,19 @@ def _rows(page: Page, level: Callable[[Box], Box]) -> list[list[_Placed]]:
         )
         placed.append(_Placed(line, words, band))
     placed.sort(key=lambda one: one.band.y + one.band.height / 2)
+    margin = margin_column([(fold(one.line.text), one.band) for one in placed])
+    if not margin:
+        return _gathered(placed)
+    column = [placed[index] for index in sorted(margin)]
+    others = [one for index, one in enumerate(placed) if index not in margin]
+    begin = column[0].band.y
+    above = [one for one in others if one.band.bottom <= begin]
+    beside = [one for one in others if one.band.bottom > begin]
+    return [*_gathered(above), *_gathered(column), *_gathered(beside)]
+
+
+def _gathered(placed: Sequence[_Placed]) -> list[list[_Placed]]:
+    """Lines from top to bottom, those that stand side by side as one row."""
     rows: list[list[_Placed]] = []
     for one in placed:
         for row in reversed(rows[-6:]):

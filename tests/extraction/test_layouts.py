@@ -207,3 +207,29 @@ def test_a_short_name_of_the_prescriber_hides_no_row(extracted: Extracted) -> No
         "1 cp le matin\n"
     )
     assert [one.drug.value.name for one in found.medications if one.drug.value] == ["LEVOTHYROX"]
+
+
+FOOT = "\nDr Alain FOURNEL\nMédecine générale\n12 rue des Tilleuls\nRPPS : 10990520172\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["Radiographie du thorax", "- Rééducation à la marche, 20 séances", "- Glycémie à jeun"],
+)
+def test_a_request_above_its_letterhead_is_no_part_of_it(extracted: Extracted, rows: str) -> None:
+    found = extracted(f"Le 12/11/2026\nAnalyses\nMme ROY Zoé\nNée le 12/03/1988\n{rows}\n{FOOT}")
+    assert [one.text.value for one in found.orders] == [rows.removeprefix("- ")]
+
+
+def test_the_number_of_an_order_of_doctors_and_of_a_sheet_are_no_medicines(
+    extracted: Extracted,
+) -> None:
+    found = extracted(
+        "Dr Alain FOURNEL\nMédecine générale\nCabinet des Saules\nOrdre n° 47/5890\n"
+        "Mme ROY Zoé\n\nOrdonnance\n\nAMLOR 5 mg\n1 gélule le matin\nFeuillet 1/2\f"
+        "ROY Zoé (suite)\nTAHOR 40 mg\n1 cp le soir\nFeuillet 2/2\n"
+    )
+    assert [one.drug.value.name for one in found.medications if one.drug.value] == [
+        "AMLOR", "TAHOR",
+    ]  # fmt: skip
+    assert found.unread == ()

@@ -249,6 +249,49 @@ def test_orders_of_a_request(extracted: Extracted) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "orders"),
+    [
+        ("Analyses médicales\nBilan sanguin :\n- NFS\n- TSH", ["NFS", "TSH"]),
+        ("Bilan à réaliser\nFaire pratiquer par IDE :\n- Pansement simple", ["Pansement simple"]),
+        ("Ordonnance\nPrélèvement à domicile par IDE :\n. NFS\n1 - TSH", ["NFS", "TSH"]),
+        ("Ordonnance\nBilan sanguin", ["Bilan sanguin"]),
+        ("Demande d'examens\n- Glycémie à jeun\nÀ jeun", ["Glycémie à jeun"]),
+        ("Demande d'examens\n- Vitamine D (25 OH)\n- TSH", ["Vitamine D (25 OH)", "TSH"]),
+        (
+            "Ordonnance\n- Injections             quotidiennes par une infirmière à\n"
+            "  domicile pendant 10 jours",
+            ["Injections quotidiennes par une infirmière à domicile pendant 10 jours"],
+        ),
+    ],
+)
+def test_what_heads_a_list_is_no_order(extracted: Extracted, text: str, orders: list[str]) -> None:
+    found = extracted(f"{HEAD}{text}\n")
+    assert [one.text.value for one in found.orders] == orders
+    assert found.medications == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "state"),
+    [
+        ("Radiographie du bassin", DocumentKind.TEST_REQUEST, State.SURE),
+        ("NFS\nVitamine D (25 OH)\n\nIndication : asthénie", DocumentKind.TEST_REQUEST, State.SURE),
+        (
+            "Radiographie du bassin\nen charge, bilatérale",
+            DocumentKind.PRESCRIPTION,
+            State.DOUBTFUL,
+        ),
+        ("VITAMINE D 100 000 UI\n1 ampoule", DocumentKind.PRESCRIPTION, State.SURE),
+        ("AMLOR 5 mg\n1 gélule le matin\nNFS", DocumentKind.PRESCRIPTION, State.SURE),
+    ],
+)
+def test_an_ordonnance_that_only_asks_for_examinations_is_a_request(
+    extracted: Extracted, text: str, kind: DocumentKind, state: State
+) -> None:
+    found = extracted(f"{HEAD}ORDONNANCE\n\n{text}\n").kind
+    assert (found.value, found.state) == (kind, state)
+
+
 def test_results_and_denials_are_no_orders(extracted: Extracted) -> None:
     found = extracted(HEAD + "Examen clinique :\nTSH 2,3 mUI/L\nCAT :\nPas de radio\nRadio normale")
     assert found.orders == ()

@@ -6,7 +6,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from pipeline.extraction.context import context
-from pipeline.extraction.kinds.reading import prescription_rows, read_kind
+from pipeline.extraction.kinds.reading import asking, prescription_rows, read_kind
 
 COMPONENT = "reprise_kinds"
 
@@ -17,6 +17,9 @@ def component(doc: Doc) -> Doc:
     found = context(doc)
     if found.lines:
         found.kind = read_kind(
-            found.body or found.lines, prescription_rows(found.body), found.measurements
+            found.body or found.lines,
+            prescription_rows(found.body),
+            found.measurements,
+            asking(found.passages),
         )
     return doc

@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.extraction.evidence import Span, TextLine, value
-from pipeline.model import DocumentKind, Measurement, Value
+from pipeline.extraction.orders.naming import order_kind
+from pipeline.extraction.sections.reading import find_title
+from pipeline.model import DocumentKind, Measurement, OrderKind, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,52 @@ _OBSTETRIC = frozenset(
 )  # fmt: skip
 
 
+_ASKED = frozenset(
+    {OrderKind.LABORATORY, OrderKind.IMAGING, OrderKind.PHYSIOTHERAPY, OrderKind.NURSING}
+)
+_CLOSING = re.compile(r"\W*(?:a jeun|urgent|merci|signature|cachet|page)\b|[\W\d]*[a-z]?\W*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How many rows of a body ask for an examination or care, and how many do not."""
+
+    asked: int = 0
+    other: int = 0
+
+
+def asking(passages: Sequence[TextLine]) -> Asking:
+    """What the rows of the body ask for, titles and closing words left out."""
+    asked = other = 0
+    for line in passages:
+        title = find_title(line)
+        body = line.folded[title.end if title is not None else 0 :]
+        if line.section == "information" or _CLOSING.match(body) or body.rstrip().endswith(":"):
+            continue
+        named = order_kind(body)
+        if named is not None and named[1] in _ASKED and not _PRESCRIBED.search(body):
+            asked += 1
+        else:
+            other += 1
+    return Asking(asked, other)
+
+
+_NOTHING_ASKED = Asking()
+_ASKS_ALONE = 8.0
+"""Weight of a body in which every row asks: « Ordonnance » heads medicines and examinations."""
+
+
 def read_kind(
-    lines: Sequence[TextLine], drug_lines: int, measurements: Sequence[Measurement] = ()
+    lines: Sequence[TextLine],
+    drug_lines: int,
+    measurements: Sequence[Measurement] = (),
+    rows: Asking = _NOTHING_ASKED,
 ) -> Value[DocumentKind]:
     """The kind of document whose clues weigh most.
 
     `drug_lines` is the number of rows that look like prescriptions: without any clue a paper with
-    such rows is an ordonnance, one without is a note. Rows have their sections: what stands under
+    such rows is an ordonnance, one without is a note, and one of which every row asks for an
+    examination (`rows`) is a request. Rows have their sections: what stands under
     a clinical title, and what was measured, makes a note or a pregnancy visit, whatever is
     prescribed at its end. `lines` must not be empty.
     """
@@ -109,6 +150,8 @@ def read_kind(
     weights[DocumentKind.CONSULTATION] += min(1.2 * len(keys - _OBSTETRIC - {"weight"}), 3.6)
     if DocumentKind.PRESCRIPTION_BIZONE in spans:
         weights[DocumentKind.PRESCRIPTION_BIZONE] += weights[DocumentKind.PRESCRIPTION]
+    if rows.asked and not rows.other and not measurements:
+        weights[DocumentKind.TEST_REQUEST] += _ASKS_ALONE
     prescription = DocumentKind.PRESCRIPTION
     weights[prescription] += min(drug_lines, 4) * 0.8
     ranked = sorted(weights, key=lambda kind: -weights[kind])
@@ -120,7 +163,9 @@ def read_kind(
         )
     second = weights[ranked[1]] if len(ranked) > 1 else 0.0
     margin = weights[best] - second
-    doubts = (CLOSE,) if margin < 1.0 else ()
+    request_titled = best is prescription and rows.asked and not drug_lines
+    doubts = (CLOSE,) if margin < 1.0 or request_titled else ()
+    others = (DocumentKind.TEST_REQUEST,) if request_titled else tuple(ranked[1:2])
     return value(
         "document_kind",
         best,
@@ -128,5 +173,5 @@ def read_kind(
         "kinds.clues",
         trust=min(0.99, 0.8 + 0.05 * margin),
         doubts=doubts,
-        alternatives=ranked[1:2] if doubts else (),
+        alternatives=others if doubts else (),
     )

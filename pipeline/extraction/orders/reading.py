@@ -7,36 +7,16 @@ many words (« faire », « demande de », « prévoir »).
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 from pipeline.extraction.conditions.qualifiers import qualify
 from pipeline.extraction.evidence import UNKNOWN_BY_HAND, TextLine, value
+from pipeline.extraction.orders.naming import order_kind
 from pipeline.extraction.sections.reading import find_title
 from pipeline.model import Certainty, DocumentKind, Medication, Order, OrderKind, ZoneKind
 
-
-@cache
-def _kinds() -> tuple[tuple[OrderKind, re.Pattern[str]], ...]:
-    data = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
-    return tuple(
-        (OrderKind(kind), re.compile(rf"(?<![a-z0-9'-])(?:{'|'.join(patterns)})"))
-        for kind, patterns in data["kinds"].items()
-    )
-
-
-def order_kind(folded: str) -> tuple[int, OrderKind] | None:
-    """Where the earliest word stands that names something to ask for, and of which kind it is."""
-    found = [
-        (match.start(), kind) for kind, pattern in _kinds() if (match := pattern.search(folded))
-    ]
-    return min(found, key=lambda item: item[0]) if found else None
-
-
 _LEAD = re.compile(
-    r"[\s\-•*·>–]*(?:\d{1,2}\s?[.)]\s+)?(?:(?:faire(?: pratiquer| realiser| faire)?|prevoir|"
+    r"[\s\-•*·>–.]*(?:\d{1,2}\s?[.)/-]\s+)?(?:(?:faire(?: pratiquer| realiser| faire)?|prevoir|"
     r"demande(?: de| d')?|prescription (?:de |d')|"
     r"je (?:lui )?(?:prescris|demande)|ordonnance (?:de |d'|pour )|realisation (?:de |d')|"
     r"programmer|a faire\s?:|"
@@ -55,7 +35,7 @@ _NO_ORDER = re.compile(
     r"(?:page\s?\d|^\W*\d\s?/\s?\d\W*$|signature|cachet|certificat|confraternellement|"
     r"cordialement|document\b|"
     r"^\W*(?:dr|docteur|pr|sage-femme)\b|\bduree\b\s*:|^\W*(?:le|fait)\b.{0,20}\d{4}|"
-    r"urgent\b\W*$|a jeun\W*$|merci\W*$)"
+    r"^\W*(?:urgent|a jeun|merci)\W*$)"
 )
 _RESULT = re.compile(
     r"[:=]\s*[<>]?\s*\d|\d\s?(?:g/l|mg/l|mmol|µmol|%|g/dl|ui/l|bpm|mmhg)|\b(?:normale?s?|"
@@ -73,9 +53,11 @@ def read_orders(
     }
     orders: list[Order] = []
     seen: set[str] = set()
-    for line in lines:
-        if line.struck or any(
-            page == line.page and box.intersection(line.box) > 0 for page, box in drug_boxes
+    for index, line in enumerate(lines):
+        if (
+            line.struck
+            or _heads(line, lines[index + 1 : index + 2])
+            or any(page == line.page and box.intersection(line.box) > 0 for page, box in drug_boxes)
         ):
             continue
         order = _order(line, request, kind)
@@ -85,6 +67,12 @@ def read_orders(
                 seen.add(text)
                 orders.append(order)
     return tuple(orders)
+
+
+def _heads(line: TextLine, below: Sequence[TextLine]) -> bool:
+    """Whether a row announces what the one `below` it asks for: « Bilan sanguin : »."""
+    announced = any(one.section == line.section for one in below)
+    return announced and line.text.rstrip().endswith(":")
 
 
 def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | None:
@@ -121,8 +109,9 @@ def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | 
     named = order_kind(body)
     at, found = named if named is not None else (0, None)
     if found is None:
-        listed = request and line.section in ("orders", "") and re.match(r"\s*[-•*·–]", line.text)
-        if not listed:
+        listed = line.section in ("orders", "") and re.match(r"\s*[-•*·–]", line.text)
+        titled = line.section == "orders" and line.kind is ZoneKind.HANDWRITTEN
+        if not (request and (listed or titled)):
             return None
         found = OrderKind.OTHER
     if not request:
@@ -140,7 +129,7 @@ def _order(line: TextLine, request: bool, kind: DocumentKind | None) -> Order | 
         kind=found,
         text=value(
             "order",
-            span.text,
+            " ".join(span.text.split()),
             span,
             f"orders.{found.value}",
             trust=0.96,

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from rapidfuzz import fuzz
 
 from pipeline.extraction.evidence import TextLine, fold
+from pipeline.extraction.orders.naming import order_kind
 from pipeline.extraction.sections.reading import find_title
-from pipeline.model import Box, Evidence, Patient, Prescriber, Value
+from pipeline.model import Box, Evidence, OrderKind, Patient, Prescriber, Value
 
 _CONTACT = re.compile(
     r"(?<![a-z])(?:tel\b|telephone|fax\b|rpps|finess|adeli|n° am\b|assurance maladie|"
     r"securite sociale|n° ss\b|nir\b|nss\b|matricule ins|siret|siren|e-?mail|mail\b|"
     r"facturation|n° d'identification|lundi au|"
-    r"site\b|www\.|"
+    r"site\b|www\.|n° ordre|(?:l'\s?)?ordre n°|ordre des|"
     r"conventionne\w*|secteur [12]|secretariat|sur rendez-vous|consultations? sur|diplome\w*|"
     r"ancien\w* (?:interne|"
     r"chef|externe)|membre d'une association|cabinet medical|maison de sante|centre de sante|"
@@ -33,8 +34,9 @@ _DATELINE = re.compile(
 )
 # The fields of a patient's block, with or without the colon that engines lose.
 _FIELD = re.compile(
-    r"\W*(?:nom|prenom|prenoms|prenom\(s\)|nom d'usage|nom de famille|nom de naissance|sexe|age|"
-    r"nom de jeune fille|nom et prenom|identite|concerne|patient(?:\(e\)|e)?|beneficiaire|"
+    r"\W*(?:nom|prenom|prenoms|prenom\s?\(s\)|nom d'usage|nom usuel|nom de famille|"
+    r"nom de naissance|naissance|sexe|age|nom de jeune fille|nom et prenom|identite|concerne|"
+    r"concernant|patient(?:\s?\(e\)|e)?|beneficiaire|"
     r"date de naissance|ddn|adresse)\s*(?::|\s[A-ZÀ-Ý\d])",
     re.IGNORECASE,
 )
@@ -63,7 +65,8 @@ def head_rows(
         for line in lines
     ]
     alone = [
-        known or (i < 0.5 * len(lines) and _is_field(line, sources, signature))
+        known
+        or ((i < 0.5 * len(lines) or any(alone[i - 1 : i])) and _is_field(line, sources, signature))
         for i, (line, known) in enumerate(zip(lines, alone, strict=True))
     ]
     # Above the first row that says something clinical, rows between those of identity belong to
@@ -75,7 +78,7 @@ def head_rows(
             for i, line in enumerate(lines)
             if i >= letterhead
             and not alone[i]
-            and (find_title(line) is not None or _CLINICAL.search(line.folded))
+            and (find_title(line) is not None or _is_clinical(line) or _asks(line))
         ),
         len(lines),
     )
@@ -85,12 +88,14 @@ def head_rows(
     echoes = {
         line.number
         for i, line in enumerate(lines)
-        if i > 0.5 * len(lines) and not _CLINICAL.search(line.folded) and _echoes(line, said)
+        if i > 0.5 * len(lines) and not _is_clinical(line) and _echoes(line, said)
     }
     return frozenset(head | echoes | _furniture(lines, patient, prescriber))
 
 
-_PAGE_NUMBER = re.compile(r"\W*(?:page\s*)?(?P<page>\d{1,2})\s*(?:/|sur)\s*(?P<of>\d{1,2})\W*")
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:(?:page|p\.|feuillet|feuille|folio)\s*)?(?P<page>\d{1,2})\s*(?:/|sur)\s*(?P<of>\d{1,2})\W*"
+)
 
 
 def _is_number(part: TextLine) -> bool:
@@ -116,7 +121,7 @@ def _furniture(
         if number is not None and (first or after is None or after.page != line.page):
             if 1 <= int(number["page"]) <= int(number["of"]) > 1:
                 found.add(line.number)
-        elif first and before is not None and not _CLINICAL.search(line.folded):
+        elif first and before is not None and not _is_clinical(line):
             words = re.findall(r"[a-z'-]{3,}", line.folded)
             if len(words) <= 8 and any(
                 fuzz.ratio(name, word) >= _LIKE for name in names for word in words
@@ -170,17 +175,38 @@ def _echoes(line: TextLine, said: Sequence[str]) -> bool:
 
 
 _CLINICAL = re.compile(
-    r"\d\s?(?:mg|g|µg|ml|ui|%|cp|cps|kg|cm|bpm|mmhg|sa|jours?|fois|mois|h|j)(?![a-z])|°|"
+    r"\d\s?(?:mg|g|µg|ml|ui|%|cp|cps|kg|cm|bpm|mmhg|sa|jours?|fois|mois|h|j)(?![a-z])|(?<!n)°|"
     r"(?<![a-z])(?:ta|fc|pouls|poids|taille|spo2|sat|g\dp\d|ddr|dpa|comprimes?|gelules?|matin|soir|"
     r"ordonnance|certificat|consultation|grossesse|examens?|allerg\w+|motif|antecedents|certifie|"
     r"soussignee?|affection|prescriptions?|demande|observation|faire)(?![a-z])"
 )
 
 
+# « Jeudi 14h-18h30 »
+_HOURS = re.compile(r"\d{1,2}\s?h\s?(?:\d{2})?\s?(?:-|a)\s?\d{1,2}\s?h\s?(?:\d{2})?")
+
+
+def _is_clinical(line: TextLine) -> bool:
+    return _CLINICAL.search(_HOURS.sub("", line.folded)) is not None
+
+
+_OPENING = re.compile(r"\s*(?P<bullet>[-•*·–>.]|\d{1,2}\s?[.)/-])?\s*")
+
+
+def _asks(line: TextLine) -> bool:
+    """Whether a row begins with an examination: « Radio du thorax », « - NFS », and not with
+    somebody who gives care."""
+    opening = _OPENING.match(line.folded)
+    named = order_kind(line.folded)
+    if opening is None or named is None or named[0] != opening.end():
+        return False
+    return opening["bullet"] is not None or named[1] in (OrderKind.LABORATORY, OrderKind.IMAGING)
+
+
 def _is_field(line: TextLine, sources: Sequence[Evidence], signature: str) -> bool:
     """Whether a row is made of the fields of a patient's block and of what is head already."""
     parts = line.parts()
-    if len(line.text) > 90 or _CLINICAL.search(line.folded):
+    if len(line.text) > 90 or _is_clinical(line):
         return False
     return all(
         _is_head(part, sources, signature)

@@ -83,7 +83,7 @@ def _inline() -> tuple[re.Pattern[str], dict[str, str]]:
 
 
 _BULLET = re.compile(
-    r"\s*(?:[-•*·–>▪●◦→]|\d{1,2}\s?°?[.)/]\s|\d{1,2}\s?[-–]\s+(?=[A-ZÀ-Ý])|[oO]\s)"
+    r"\s*(?:[-•*·–>▪●◦→]|\.\s+(?=[A-ZÀ-Ý])|\d{1,2}\s?°?[.)/]\s|\d{1,2}\s?[-–]\s+(?=[A-ZÀ-Ý])|[oO]\s)"
 )
 
 
@@ -141,22 +141,30 @@ def _goes_on(row: TextLine, following: TextLine, margin: float) -> bool:
     if find_title(following) is not None:
         return False
     # « ... FR » / « 21. Auscultation ... »: after a label a number is no bullet.
-    if _BULLET.match(following.text) and not _EXPECTS_NUMBER.search(row.folded):
+    bullet = _BULLET.match(following.text)
+    counted = bullet is not None and bullet[0].strip()[0].isdigit()
+    if bullet is not None and not (counted and _EXPECTS_NUMBER.search(row.folded)):
         return False
     if _NEW_STATEMENT.match(following.folded):
         return False
     unfinished = _UNFINISHED.search(row.folded) is not None
     if not unfinished and _NEW_MEDICINE.match(following.text):
         return False
-    # Of a row in columns it is the last that goes on, in a row that stands below it.
+    # Of a row in columns it is the last that goes on, in a row that stands below it; in the middle
+    # of a phrase a wide gap makes no column.
+    flows = unfinished and following.text[:1].islower()
+    begins = row.level.x
     row = row.parts()[-1]
     height = min(row.level.height, following.level.height)
     if following.level.y - row.level.bottom > 1.3 * height:
         return False
-    if not -1.5 * height <= following.level.x - row.level.x <= 8 * height:
+    if not any(
+        -1.5 * height <= following.level.x - x <= 8 * height
+        for x in ((row.level.x, begins) if flows else (row.level.x,))
+    ):
         return False
     first = following.tokens[0].level
-    if unfinished and following.text[:1].islower():
+    if flows:
         return True
     counts = _MEASURED.search(row.folded) or _LASTING.search(row.folded)
     if counts and following.text[:1].isdigit():

@@ -83,6 +83,9 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("} pulvérisation matin", "1 pulvérisation matin"),
         ("T° = 3892", "T° = 38,2"),
         ("le 2/ novembre 2025", "le 21 novembre 2025"),
+        ("- 7 1 gél 1 jour", "- > 1 gél / jour"),
+        ("- 2 un patch 2 x 1 j", "- > un patch 2 x / j"),
+        ("1 application 2 fois 1 jour", "1 application 2 fois / jour"),
         # and what must stay
         ("12/05/1980", "12/05/1980"),
         ("Tél 0110112026", "Tél 0110112026"),
@@ -99,6 +102,9 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("T 172 cm", "T 172 cm"),
         ("RPPS 10991234567", "RPPS 10991234567"),
         ("24101126", "24101126"),
+        ("1 cp 1 jour sur 2", "1 cp 1 jour sur 2"),
+        ("1 sachet x 1 j", "1 sachet x 1 j"),
+        ("- 7 comprimés", "- 7 comprimés"),
     ],
 )
 def test_figures_that_only_their_place_tells(read: str, meant: str) -> None:

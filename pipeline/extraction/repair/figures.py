@@ -37,6 +37,8 @@ _LIKE_MILLIGRAMS = re.compile(r"m[s5fjyqa9]|[nr]ng|mgg|mga")
 _LIKE_UNITS = re.compile(r"[uv][il1/|!]{1,2}")
 # « cp » and « cpr » in a hand whose c is open or looped
 _LIKE_TABLET = re.compile(r"(?:\(p|eg|cg|ep)(?P<more>[rs])?")
+_ARROW_HEADS = frozenset(["7", "2", "»", ">", "?"])
+_BEGINS_DOSAGE = frozenset(["un", "une", "soit", "prendre"])
 _RATE = re.compile(r"(\d{2,3})[1lI|]min\b")
 
 
@@ -60,6 +62,8 @@ def figures(line: TextLine) -> Iterator[tuple[int, str]]:
                 else None
             )
             or (_temperature(core) if _is_labelled(written[:place], _TEMPERATURE_LABEL) else None)
+            or _arrow(written[:place], core, after)
+            or _each_day(written[:place], core, written[place + 1 : place + 3])
             or _count(core, before, after)
             or _rate(core)
             or _unit([core, *others], written[:place])
@@ -135,6 +139,23 @@ def _plausible(systolic: str, diastolic: str) -> bool:
     high, low = (float(value.replace(",", ".")) for value in (systolic, diastolic))
     centimetres = 7 <= high <= 25 and 3 <= low <= 15
     return high > low and (centimetres or (70 <= high <= 250 and 30 <= low <= 150))
+
+
+def _arrow(before: list[str], core: str, after: str) -> str | None:
+    """« - 7 1 cp » at the start of a row: an arrow before how to take it."""
+    follows = _NUMBER.fullmatch(after) or _FRACTION.fullmatch(after) or after in _BEGINS_DOSAGE
+    pointed = before in (["-"], ["–"], ["—"]) and core in _ARROW_HEADS
+    return ">" if pointed and follows else None
+
+
+def _each_day(before: list[str], core: str, behind: list[str]) -> str | None:
+    """« 1 gél 1 jour » and « 2 x 1 j »: by the day; not « 1 jour sur 2 »."""
+    after, *rest = [fold(word).strip(".,;:()") for word in behind] or [""]
+    if core not in _STROKE or after not in ("j", "jour") or rest == ["sur"] or len(before) < 2:
+        return None
+    last, earlier = (fold(word).strip(".,") for word in (before[-1], before[-2]))
+    times = last in ("x", "fois", "fs") and _NUMBER.fullmatch(earlier)
+    return "/" if times or last in folded("counted") - {"fois"} else None
 
 
 def _count(core: str, before: str, after: str) -> str | None:

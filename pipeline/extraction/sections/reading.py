@@ -96,10 +96,10 @@ _EXPECTS_NUMBER = re.compile(
     r"pendant|qsp|pour|x))\s*$"
 )
 _UNFINISHED = re.compile(
-    r"(?:,|\b(?:a|de|du|des|d'|pour|pendant|pdt|qsp|x|et|ou|le|la|les|si|par|avec|sans|en|au|puis|"
-    r"toutes|tous|dans|chez)(?:\s+\d{1,3})?|\b(?:qsp|pendant|pour|pdt|x)\s*\d{1,3}|-)\s*$"
+    r"(?:,|\b(?:a|de|du|des|d'|pour|pendant|durant|pdt|qsp|x|et|ou|le|la|les|si|par|avec|sans|en|au|puis|"
+    r"toutes|tous|dans|chez)(?:\s+\d{1,3})?|\b(?:qsp|pendant|durant|pour|pdt|x)\s*\d{1,3}|-)\s*$"
 )
-_LASTING = re.compile(r"\b(?:pdt|pendant|qsp|pour|x)\s*$")
+_LASTING = re.compile(r"\b(?:pdt|pendant|durant|qsp|pour|x)\s*$")
 _MEASURED = re.compile(
     r"\b(?:fr|fc|pouls|ta|pa|tension|poids|taille|imc|spo2|sao2|sat|eva|hu|crp|hb|hba1c|dep|bdc|bdcf|"
     r"temperature|saturation|glycemie|ferritine|creatinine|tsh)\s*[:=]?\s*$"

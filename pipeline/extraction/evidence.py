@@ -99,7 +99,8 @@ class TextLine:
 
     Words are joined by one space, or by `COLUMN_GAP` where a wide gap parts two columns.
     `number` counts the rows of the document from 0. `section` is the key of the passage the row
-    stands in (`sections/vocabulary.toml`), empty before sections are known. `box` is in original
+    stands in (`sections/vocabulary.toml`), empty before sections are known. `margin` tells that it
+    is one of a letterhead down the side of the page. `box` is in original
     page pixels; `level` is the same place in the frame in which rows are level (quarter turn and
     slope taken out), the one to compare positions in.
     """
@@ -115,6 +116,7 @@ class TextLine:
     level: Box
     struck: bool = False
     section: str = ""
+    margin: bool = False
 
     @cached_property
     def folded(self) -> str:
@@ -294,6 +296,7 @@ class _Placed:
     line: Line
     words: tuple[tuple[Word, Box], ...]
     band: Box
+    margin: bool = False
 
 
 def _stands_beside(one: Box, others: Iterable[Box]) -> bool:
@@ -329,7 +332,7 @@ def _rows(page: Page, level: Callable[[Box], Box]) -> list[list[_Placed]]:
     margin = margin_column([(fold(one.line.text), one.band) for one in placed])
     if not margin:
         return _gathered(placed)
-    column = [placed[index] for index in sorted(margin)]
+    column = [replace(placed[index], margin=True) for index in sorted(margin)]
     others = [one for index, one in enumerate(placed) if index not in margin]
     begin = column[0].band.y
     above = [one for one in others if one.band.bottom <= begin]
@@ -378,6 +381,7 @@ def _text_line(row: Sequence[_Placed], page: Page, number: int) -> TextLine:
         box=Box.around(tuple(word.box for word, _ in words)),
         level=Box.around(tuple(box for _, box in words)),
         struck=all(one.line.struck for one in parts),
+        margin=parts[0].margin,
     )
 
 

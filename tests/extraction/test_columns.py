@@ -94,3 +94,4 @@ def test_hours_in_the_margin_are_no_days_of_a_dosage() -> None:
         assert line.dosage is not None and line.dosage.value is not None
         (step,) = line.dosage.value
         assert step.timing is not None and step.timing.day_of_week == ()
+    assert not any("Lundi" in section.text for section in found.sections)

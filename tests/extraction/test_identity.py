@@ -83,6 +83,12 @@ RPPS : 10999174559                       Tél. 01 99 00 12 34
         ("Mme BOYER (née ROY) Inès Marie", "BOYER", ("Inès", "Marie"), "ROY"),
         ("Patiente : BOYER (née ROY) Inès", "BOYER", ("Inès",), "ROY"),
         ("Mme BOYER Inès (nom de naissance : LE\nGOFF)", "BOYER", ("Inès",), "LE GOFF"),
+        (
+            "Nom, prénom : Mme BOYER Inès née\n          ROY - DDN 26.04.2000",
+            "BOYER",
+            ("Inès",),
+            "ROY",
+        ),
         ("Mme BOYER\nINÈS HUGUETTE\nnée le 26/04/2000", "BOYER", ("INÈS", "HUGUETTE"), None),
         ("Nom d'usage : BOYER\nPrénom (s) : Inès", "BOYER", ("Inès",), None),
         ("Mme BOYER Inès, née le T avril 2000", "BOYER", ("Inès",), None),

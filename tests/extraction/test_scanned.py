@@ -373,6 +373,14 @@ def test_a_dosage_whose_duration_is_hardly_read_is_doubted() -> None:
     assert line.dosage is not None and line.dosage.state is State.DOUBTFUL
 
 
+def test_a_birth_date_behind_a_label_misread_is_not_the_documents() -> None:
+    head = "Dr Alain FOURNEL\n\nMme ROY Zoé\nNé le) le 12/03/1986\n\n"
+    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", head=head)
+    assert found.date is None
+    assert found.patient.birth_date is not None
+    assert found.patient.birth_date.value == dt.date(1986, 3, 12)
+
+
 def test_a_birth_date_behind_a_mark_that_was_misread_is_doubted() -> None:
     head = "Dr Alain FOURNEL\n\nNom : ROY\nPrénom : Zoé\nSexe : F\n0 12/03/1986\nle 12/11/2026\n\n"
     born = _scanned("LASILIX 40 mg\n", head=head, kind=ZoneKind.HANDWRITTEN).patient.birth_date

@@ -345,7 +345,7 @@ def _roles() -> tuple[tuple[str, re.Pattern[str]], ...]:
 _LONG_BEFORE = re.compile(
     r"(?P<birth>\bn[ée]e?\s?(?:\(e\))?\s+(?:[\w'-]+\s+){0,4}le\s*:?\s*$|"
     # « Né(e) le » with its brackets misread
-    r"\bn[ée][(\[{li1|]?e?[)\]}li1|]{1,2}\s?le\s*:?\s*$)|"
+    r"\bn[ée][(\[{li1|]?e?[)\]}li1|]{1,2}\s?le\s*:?\s*$|\bnee?\s+le\)\s*le\s*:?\s*$)|"
     r"(?P<result>\b(?:bilan|biologie|echographie|echo|radio|irm|scanner|resultats?|prelevement|"
     r"vaccin\w*|operee?|hospitalisee?|accouchee?|cesarienne|ecbu|frottis|mammographie|"
     r"posee?|retire|debute|introduit|depuis|arrete)\b[^.;]{0,40}$)|"

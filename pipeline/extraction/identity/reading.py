@@ -242,13 +242,16 @@ def _whole(pieces: Sequence[TextLine]) -> list[TextLine]:
 
 
 def _under(piece: TextLine, other: TextLine) -> bool:
-    """Whether `other` begins right below where `piece` does."""
+    """Whether `other` begins right below where `piece` does, or, where that breaks off in the
+    middle of a name, anywhere below it."""
     height = min(piece.level.height, other.level.height)
+    indented = other.level.x - piece.level.x
+    reach = piece.level.width if _BREAKS_OFF.search(piece.folded) else 2 * height
     return (
         piece.page == other.page
         and piece.number < other.number
         and other.level.y - piece.level.bottom < 1.5 * height
-        and abs(piece.level.x - other.level.x) < 2 * height
+        and -2 * height < indented < max(reach, 2 * height)
     )
 
 

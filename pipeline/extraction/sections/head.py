@@ -48,7 +48,8 @@ def head_rows(
     prescriber: Prescriber,
     date: Value[dt.date] | None,
 ) -> frozenset[int]:
-    """Numbers of the rows of which every part is taken up by identity, contact or dateline."""
+    """Numbers of the rows down the margin, and of those of which every part is taken up by
+    identity, contact or dateline."""
     sources = [one.evidence for one in patient.names]
     for one in (
         patient.sex, patient.birth_date, patient.birth_place, patient.age, patient.nir,
@@ -60,8 +61,11 @@ def head_rows(
             sources.append(one.evidence)
     signature = _signature(prescriber)
     alone = [
-        all(_is_head(part, sources, signature) or _is_number(part) for part in line.parts())
-        and not _is_number(line)
+        line.margin
+        or (
+            all(_is_head(part, sources, signature) or _is_number(part) for part in line.parts())
+            and not _is_number(line)
+        )
         for line in lines
     ]
     alone = [

@@ -89,6 +89,7 @@ RPPS : 10999174559                       Tél. 01 99 00 12 34
             ("Inès",),
             "ROY",
         ),
+        ("Patiente : Mme BOYER          Inès Marie", "BOYER", ("Inès", "Marie"), None),
         ("Mme BOYER\nINÈS HUGUETTE\nnée le 26/04/2000", "BOYER", ("INÈS", "HUGUETTE"), None),
         ("Nom d'usage : BOYER\nPrénom (s) : Inès", "BOYER", ("Inès",), None),
         ("Mme BOYER Inès, née le T avril 2000", "BOYER", ("Inès",), None),

@@ -188,19 +188,22 @@ _BREAKS_OFF = re.compile(
 
 
 def _cells(line: TextLine) -> Iterator[TextLine]:
-    """The columns of a row; a label alone in its own, as in a table, goes with the next."""
-    label: TextLine | None = None
+    """The columns of a row; a label alone in its own, as in a table, goes with the next, and so
+    does a family name with the given names behind a wide gap."""
+    open_cell: TextLine | None = None
     for piece in line.parts():
-        if label is not None:
-            colon = label.text.rstrip(" :") + " :"
-            yield joined(replace(label, text=colon), piece)
-            label = None
-        elif _ends_in_label(piece):
-            label = piece
+        if open_cell is None:
+            open_cell = piece
+        elif _ends_in_label(open_cell):
+            colon = open_cell.text.rstrip(" :") + " :"
+            open_cell = joined(replace(open_cell, text=colon), piece)
+        elif _half_a_name(open_cell, piece):
+            open_cell = joined(open_cell, piece)
         else:
-            yield piece
-    if label is not None:
-        yield label
+            yield open_cell
+            open_cell = piece
+    if open_cell is not None:
+        yield open_cell
 
 
 def _ends_in_label(piece: TextLine) -> bool:

@@ -426,13 +426,14 @@ _DOUBTED: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Confidence from which a value is sure (one by hand from `by_hand`, where that is more), and
-    under which it counts as not read; what is left of it where a rule doubts the value, and where
-    only its spelling was restored."""
+    """Confidence from which a value is sure (one by hand from `by_hand`, one by hand with a 4 or a
+    9 from `four_or_nine`, where that is more), and under which it counts as not read; what is left
+    of it where a rule doubts the value, and where only its spelling was restored."""
 
     sure: float
     unread: float
     by_hand: float = 0.0
+    four_or_nine: float = 0.0
     doubted: float = _DOUBTED
     restored: float = 0.95
 
@@ -503,7 +504,11 @@ def value(
     if reading is not None:
         source = source.model_copy(update={"reading": reading})
     limits = thresholds()[kind]
-    least = max(limits.sure, limits.by_hand if source.kind is ZoneKind.HANDWRITTEN else 0.0)
+    least = limits.sure
+    if source.kind is ZoneKind.HANDWRITTEN:
+        figures = (decisive.text,) if decisive is not None else tuple(span.text for span in spans)
+        alike = any(figure in text for text in figures for figure in "49")
+        least = max(least, limits.by_hand, limits.four_or_nine if alike else 0.0)
     confidence = source.reading * trust
     reasons = [*doubts]
     kept = 1.0 if not reasons else limits.doubted if {*reasons} != {RESTORED} else limits.restored

@@ -386,3 +386,17 @@ def test_a_birth_date_behind_a_mark_that_was_misread_is_doubted() -> None:
     born = _scanned("LASILIX 40 mg\n", head=head, kind=ZoneKind.HANDWRITTEN).patient.birth_date
     assert born is not None
     assert (born.value, born.state) == (dt.date(1986, 3, 12), State.DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "state"),
+    [
+        ("Poids : 83 kg", ZoneKind.HANDWRITTEN, State.SURE),
+        ("Poids : 84 kg", ZoneKind.HANDWRITTEN, State.DOUBTFUL),
+        ("Poids : 84 kg", ZoneKind.PRINTED, State.SURE),
+    ],
+)
+def test_a_four_by_hand_may_be_a_nine(text: str, kind: ZoneKind, state: State) -> None:
+    found = _scanned(f"Consultation\n\nExamen :\n{text}\n", kind=kind, confidence=0.8)
+    (value,) = (one.value for one in found.measurements if one.key == "weight")
+    assert value is not None and value.state is state

@@ -255,6 +255,10 @@ def _by_given_names(
         given, family = words[:given_count], words[given_count:]
     else:
         given, family = words[len(words) - given_count :], words[: len(words) - given_count]
+    # « Hme BARBIER Anne »: what stands before capitals in small letters may be a civility misread
+    cases = {word.in_capitals for word in family if not word.is_particle}
+    if len(cases) > 1 and ORDER_UNCLEAR not in doubts:
+        doubts += (ORDER_UNCLEAR,)
     text, repaired = _mended(family, True)
     names, repaired_too = _given(given)
     if repaired or repaired_too:

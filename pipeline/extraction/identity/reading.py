@@ -264,7 +264,17 @@ def _breaks_off(piece: TextLine, below: TextLine) -> bool:
         return False
     if _BREAKS_OFF.search(text):
         return True
-    return _in_brackets(piece) or _half_a_name(piece, below)
+    return _in_brackets(piece) or _half_a_name(piece, below) or _half_born(piece, below)
+
+
+def _half_born(piece: TextLine, below: TextLine) -> bool:
+    """Whether a row ends on the particle of a birth name: « née BEN », « AMAR »."""
+    born = _BIRTH_NAME.search(piece.folded)
+    words = name_words(piece.text, born.end()) if born is not None else []
+    if not words or not words[-1].is_particle or piece.text[words[-1].end :].strip(" ."):
+        return False
+    following = name_words(below.text, 0)
+    return bool(following) and len(following) <= 2 and following[0].in_capitals
 
 
 def _in_brackets(piece: TextLine) -> bool:

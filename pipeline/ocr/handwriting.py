@@ -98,21 +98,43 @@ def unread_ink(grey: Pixels, dpi: float, read: Iterable[Box]) -> tuple[Box, ...]
     strokes = cv2.bitwise_or(cv2.medianBlur(ink, 3), _strokes(ink))
     words = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((3, 9), np.uint8))
     found: list[Box] = []
+    narrow: list[Box] = []
     for outline in outlines(np.asarray(words, np.uint8)):
         x, y, width, height = cv2.boundingRect(outline)
-        if (
-            not _LEAST_HEIGHT <= height / _MILLIMETRE <= _MOST_HEIGHT
-            or width / _MILLIMETRE < _LEAST_WIDTH
-            or width >= 60 * height
-        ):
+        if not _LEAST_HEIGHT <= height / _MILLIMETRE <= _MOST_HEIGHT or width >= 60 * height:
+            continue
+        if width / _MILLIMETRE < _LEAST_WIDTH:
+            narrow.append(Box(x=x, y=y, width=width, height=height))
             continue
         here = np.s_[y : y + height, x : x + width]
         _, labels = cv2.connectedComponents(words[here])
         column, row = outline[0, 0].tolist()
         is_part = labels == labels[row - y, column - x]
         if int(strokes[here][is_part].sum()) < 0.75 * width * height:
-            found.append(Box(x=x / scale, y=y / scale, width=width / scale, height=height / scale))
-    return tuple(found)
+            found.append(Box(x=x, y=y, width=width, height=height))
+    return tuple(
+        Box(x=box.x / scale, y=box.y / scale, width=box.width / scale, height=box.height / scale)
+        for box in _with_figures(found, narrow)
+    )
+
+
+def _with_figures(found: Sequence[Box], narrow: Sequence[Box]) -> list[Box]:
+    """`found`, and those of `narrow` that stand in a row with one of them: figures and short words
+    are too narrow to be told from specks, but for what stands beside them."""
+    result, left = list(found), list(narrow)
+    for box in result:  # which grows by what it meets
+        near = [one for one in left if _in_a_row(box, one)]
+        left = [one for one in left if one not in near]
+        result += near
+    return result
+
+
+def _in_a_row(one: Box, other: Box) -> bool:
+    """Whether two boxes are level, and apart by no more than the height of the higher."""
+    level = min(one.bottom, other.bottom) - max(one.y, other.y)
+    gap = max(one.x, other.x) - min(one.right, other.right)
+    high = max(one.height, other.height)
+    return level > 0.5 * min(one.height, other.height) and gap <= high < 3 * other.height
 
 
 def _without_rules(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -139,7 +139,34 @@ def _read_again(grey: Pixels, line: Line, start: int, stop: int, recogniser: Rec
         return line
     first = line.model_copy(update={"words": words, "box": box})
     second = Line(words=again, box=box, kind=line.kind, engine=recogniser.name)
-    return fusion.replaced(line, start, stop, fusion.fused(first, second))
+    part = _with_figures_lost(fusion.fused(first, second), words)
+    return fusion.replaced(line, start, stop, part)
+
+
+_LOST = 0.5
+"""Most confidence in a word that a second reading, which stands, does not have."""
+
+
+def _with_figures_lost(part: Line, words: Sequence[Word]) -> Line:
+    """`part` with those of `words` before and behind it that it says nothing of, from the outermost
+    one with a figure on: « 1 à 2 bouffées » read again as « 2 bouffées » keeps « 1 à », doubtful.
+    """
+    left, right = part.words[0].box.x, max(word.box.right for word in part.words)
+    before = [word for word in words if word.box.x + word.box.width / 2 < left]
+    behind = [word for word in words if word.box.x + word.box.width / 2 > right]
+    while before and not any(map(str.isdigit, before[0].text)):
+        before = before[1:]
+    while behind and not any(map(str.isdigit, behind[-1].text)):
+        behind = behind[:-1]
+    if not before and not behind:
+        return part
+    before, behind = (
+        [word.model_copy(update={"confidence": min(word.confidence, _LOST)}) for word in beside]
+        for beside in (before, behind)
+    )
+    kept = (*before, *part.words, *behind)
+    box = Box.around(tuple(word.box for word in kept))
+    return part.model_copy(update={"words": kept, "box": box})
 
 
 def _lines(

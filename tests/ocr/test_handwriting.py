@@ -55,3 +55,11 @@ def test_ink_that_nobody_read() -> None:
     assert 480 < around.y < around.bottom < 600
     assert 80 < around.x < 140
     assert not handwriting.unread_ink(page, DPI, [Box(x=90, y=90, width=700, height=500)])
+
+
+def test_figures_beside_words_that_nobody_read_are_found_with_them() -> None:
+    page = drawn([(100, 500, "1"), (160, 500, "à"), (220, 500, "2 bouff."), (900, 500, "1")])
+    boxes = handwriting.unread_ink(page, DPI, [])
+    around = Box.around(boxes)
+    assert 90 < around.x < 125  # « 1 » is there, and the lone one far behind is not
+    assert around.right < 850

@@ -236,3 +236,35 @@ def test_a_second_engine_is_asked_for_doubtful_words_but_not_for_signs(
     asked = _Asked()
     assert second_opinion(np.full((300, 400), 255, np.uint8), line, asked) == line
     assert asked.shown == shown
+
+
+def test_figures_that_a_second_reading_does_not_have_are_kept_and_doubtful() -> None:
+    words = tuple(
+        Word(text=text, box=Box(x=100 + 40 * place, y=100, width=30, height=40), confidence=0.7)
+        for place, text in enumerate(["e", "1", "à", "2", "cp"])
+    )
+    line = Line(
+        words=words,
+        box=Box.around(tuple(word.box for word in words)),
+        kind=ZoneKind.PRINTED,
+        engine="tesseract",
+    )
+
+    class Shorter:
+        """Reads the last two words of what it is shown, and nothing before them."""
+
+        name = "shorter"
+
+        def recognise(
+            self, lines: Sequence[Pixels], lexicon: Sequence[str] = ()
+        ) -> tuple[Transcription, ...]:
+            right = lines[0].shape[1]
+            read = (
+                Span("2", right - 90, right - 60, confidence=0.99, characters=(0.99,)),
+                Span("cp", right - 50, right - 20, confidence=0.99, characters=(0.99,) * 2),
+            )
+            return (Transcription(read),)
+
+    read = second_opinion(np.full((300, 500), 255, np.uint8), line, Shorter())
+    assert read.text == "1 à 2 cp"
+    assert [word.confidence <= 0.5 for word in read.words] == [True, True, False, False]

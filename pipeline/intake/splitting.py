@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from rapidfuzz import fuzz
 
+from pipeline.folios import folio
 from pipeline.model import Document, Legibility, Line, Page, Scan
 
 # What the QR code on a separator sheet says. It is the sheet's only meaning: never change it,
@@ -150,7 +151,7 @@ class _Person:
         return alike is None or alike >= _SAME_NAME
 
 
-_OF_TOTAL = re.compile(r"(?:page|p\.)?\s*(\d{1,2})\s*(?:/|sur|de)\s*(\d{1,2})", re.IGNORECASE)
+_PAGE_OF = re.compile(r"\bpage\s*(\d{1,2}\s*(?:/|sur|de)\s*\d{1,2})$", re.IGNORECASE)
 _ALONE = re.compile(r"(?:page|p\.)\s*(\d{1,2})", re.IGNORECASE)
 # What opens a line at the very top, and what a letterhead says anywhere in the upper third. A
 # signature or "cher confrère, docteur …" further down is neither.
@@ -196,14 +197,11 @@ def _page_number(page: Page) -> _Number | None:
         if 0.1 < middle < 0.9:
             continue
         text = line.text.strip(" -–—.")
-        if found := _OF_TOTAL.fullmatch(text) or re.search(
-            r"\bpage\s*(\d{1,2})\s*(?:/|sur|de)\s*(\d{1,2})$", text, re.IGNORECASE
-        ):
-            index, total = int(found[1]), int(found[2])
-            if 1 <= index <= total:
-                return _Number(index, total)
-        elif found := _ALONE.fullmatch(text):
-            return _Number(int(found[1]), None)
+        last = _PAGE_OF.search(text)
+        if number := folio(line.text if last is None else last[1]):
+            return _Number(*number)
+        if alone := _ALONE.fullmatch(text):
+            return _Number(int(alone[1]), None)
     return None
 
 

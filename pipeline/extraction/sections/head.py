@@ -11,6 +11,7 @@ from rapidfuzz import fuzz
 from pipeline.extraction.evidence import TextLine, fold
 from pipeline.extraction.orders.naming import order_kind
 from pipeline.extraction.sections.reading import find_title
+from pipeline.folios import folio
 from pipeline.model import Box, Evidence, OrderKind, Patient, Prescriber, Value
 
 _CONTACT = re.compile(
@@ -97,13 +98,8 @@ def head_rows(
     return frozenset(head | echoes | _furniture(lines, patient, prescriber))
 
 
-_PAGE_NUMBER = re.compile(
-    r"\W*(?:(?:page|p\.|feuillet|feuille|folio)\s*)?(?P<page>\d{1,2})\s*(?:/|sur)\s*(?P<of>\d{1,2})\W*"
-)
-
-
 def _is_number(part: TextLine) -> bool:
-    return _PAGE_NUMBER.fullmatch(part.folded) is not None
+    return folio(part.text) is not None
 
 
 _LIKE = 75.0
@@ -121,9 +117,9 @@ def _furniture(
     found = set()
     for before, line, after in zip((None, *lines), lines, (*lines[1:], None), strict=False):
         first = before is None or before.page != line.page
-        number = _PAGE_NUMBER.fullmatch(line.folded)
+        number = folio(line.text)
         if number is not None and (first or after is None or after.page != line.page):
-            if 1 <= int(number["page"]) <= int(number["of"]) > 1:
+            if number[1] > 1:
                 found.add(line.number)
         elif first and before is not None and not _is_clinical(line):
             words = re.findall(r"[a-z'-]{3,}", line.folded)

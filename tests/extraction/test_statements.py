@@ -135,6 +135,15 @@ def test_what_the_words_around_make_of_a_problem(
     assert qualify(line.folded, start, start + len(term)).certainty is certainty
 
 
+def test_normal_findings_and_advice_are_no_problems(extracted: Extracted) -> None:
+    text = (
+        "ATCD : DNID, abdomen souple, mobilité conservée\n"
+        "Conclusion : zona. Règles hygiéno-diététiques\n"
+    )
+    found = extracted(HEAD + "Consultation\n\n" + text).conditions
+    assert [one.text.value for one in found] == ["DNID", "zona"]
+
+
 def test_a_list_with_bullets_ends_at_the_row_that_has_none(extracted: Extracted) -> None:
     text = "Antécédents :\n- ulcère gastrique\n- GEU\nPouls périphériques perçus\n"
     found = extracted(HEAD + "Consultation\n\n" + text).conditions

@@ -142,6 +142,8 @@ def test_normal_findings_and_advice_are_no_problems(extracted: Extracted) -> Non
     )
     found = extracted(HEAD + "Consultation\n\n" + text).conditions
     assert [one.text.value for one in found] == ["DNID", "zona"]
+    asked = extracted(HEAD + "Consultation\n\nMotif : renouvellement d'ordonnance\n").conditions
+    assert [one.text.value for one in asked] == ["renouvellement d'ordonnance"]
 
 
 def test_a_list_with_bullets_ends_at_the_row_that_has_none(extracted: Extracted) -> None:

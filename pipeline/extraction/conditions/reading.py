@@ -41,7 +41,7 @@ _NO_PROBLEM_ITEM = re.compile(
     r"groupe)\b\s*[:=]?\s*\d|"
     r"\b(?:vit|marie|mariee|retraite|profession|travaille|enfants?|autonome|celibataire|veuf|"
     r"veuve)\b|"
-    r"\b(?:qsp|pdt|renouvel\w+)\b|\b(?:pendant|pour|durant)\s\d|\b\d+\s(?:cp|comp|gel)|"
+    r"\b(?:qsp|pdt|a renouveler|renouvelable)\b|\b(?:pendant|pour|durant)\s\d|\b\d+\s(?:cp|comp|gel)|"
     r"\b(?:souples?|normale?s?|normaux|conservee?s?|libres?|percus?|symetriques?)\b|"
     r"\bsans particularite|\bhygieno|\b(?:repos|reconvoquer|reconsulter|consulter)\b|"
     r"\btabac\b|\bgestes?\b|\ballerg|certificat|\b(?:dr|docteur|rdv|revoir|page)\b)"

@@ -274,7 +274,7 @@ def test_an_examination_by_hand_that_no_list_has_is_doubted(
     ("kind", "state"), [(ZoneKind.PRINTED, State.SURE), (ZoneKind.HANDWRITTEN, State.DOUBTFUL)]
 )
 def test_a_name_must_be_read_more_surely_by_hand(kind: ZoneKind, state: State) -> None:
-    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", kind=kind, only="ROY", confidence=0.88)
+    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", kind=kind, only="ROY", confidence=0.86)
     assert {name.state for name in found.patient.names} == {state}
 
 

@@ -984,9 +984,11 @@ def _medication(item: _Item, terminology: Terminology) -> Medication:
     )
     if said.strength is not None and any(not part.unit for part in said.strength.value.parts):
         strength_doubts = (*strength_doubts, "Dosage écrit sans unité.")
+    if not known:  # a presentation confirms its figures
+        strength_doubts = (*strength_doubts, *_handwritten(item, said.strength))
     strength = _value(
         item, "strength", said.strength, "dosage.strength",
-        trust=1.0 if known else 0.97, doubts=(*strength_doubts, *_handwritten(item, said.strength)),
+        trust=1.0 if known else 0.97, doubts=strength_doubts,
         decisive=_figures(item, said.strength) if known else None,
     )  # fmt: skip
     dosage = _dosage(item)

@@ -72,6 +72,9 @@ RESTORED: Final = "Orthographe restituée par le programme."
 UNKNOWN_BY_HAND: Final = "Écrit à la main, et d'aucune liste : à relire."
 """The doubt of words by hand that no vocabulary confirms."""
 
+HARDLY: Final = 0.6
+"""Confidence under which a word may be any other: a negation, a unit, a part of a name."""
+
 COLUMN_GAP = "\t"
 """Stands in a line's text where a gap is too wide to be a space between words."""
 

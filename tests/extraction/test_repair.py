@@ -105,6 +105,7 @@ def test_the_evidence_keeps_what_was_read() -> None:
         ("1 cp 1 jour sur 2", "1 cp 1 jour sur 2"),
         ("1 sachet x 1 j", "1 sachet x 1 j"),
         ("- 7 comprimés", "- 7 comprimés"),
+        ("- 2 1/2 cp le soir", "- 2 1/2 cp le soir"),
     ],
 )
 def test_figures_that_only_their_place_tells(read: str, meant: str) -> None:

@@ -400,3 +400,12 @@ def test_a_four_by_hand_may_be_a_nine(text: str, kind: ZoneKind, state: State) -
     found = _scanned(f"Consultation\n\nExamen :\n{text}\n", kind=kind, confidence=0.8)
     (value,) = (one.value for one in found.measurements if one.key == "weight")
     assert value is not None and value.state is state
+
+
+@pytest.mark.parametrize(
+    ("row", "state"), [("- 7 1 cp le soir", State.DOUBTFUL), ("- > 1 cp le soir", State.SURE)]
+)
+def test_a_figure_taken_for_an_arrow_is_shown_to_a_person(row: str, state: State) -> None:
+    (line,) = _scanned(f"Ordonnance\n\nAERIUS 5 mg\n{row}\n", kind=ZoneKind.HANDWRITTEN).medications
+    assert line.dosage is not None and line.dosage.value is not None
+    assert line.dosage.state is state

@@ -166,6 +166,8 @@ def test_medicines_below_allergies_said_on_one_row_are_medicines(extracted: Extr
     found = extracted(HEAD + "Consultation\n\n" + text)
     assert [one.text.value for one in found.allergies] == ["pénicilline"]
     assert [one.drug.value.name for one in found.medications if one.drug.value] == ["PRAVASTATINE"]
+    more = extracted(HEAD + "Consultation\n\nAllergies : pénicilline\n- iode 2015\n").allergies
+    assert len(more) == 2
 
 
 def test_what_stands_before_a_title_denies_nothing(extracted: Extracted) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.extraction.conditions.qualifiers import Qualified, clause_before, qualify
 from pipeline.extraction.conditions.vocabulary import Hit, find_problems
-from pipeline.extraction.evidence import UNKNOWN_BY_HAND, TextLine, fold, value
+from pipeline.extraction.evidence import HARDLY, UNKNOWN_BY_HAND, TextLine, fold, value
 from pipeline.extraction.sections.reading import find_title, listing
 from pipeline.model import Certainty, Code, Condition, ConditionRole, ZoneKind
 from pipeline.terminology import Labels
@@ -221,15 +221,12 @@ def _listed(
     )
 
 
-_HARDLY = 0.6
-"""Confidence under which a word may be any other: « par de dyspnée » denies it."""
-
-
 def _unread_in_front(line: TextLine, start: int) -> tuple[str, ...]:
-    """A doubt where a word that may deny or soften the problem at `start` was hardly read."""
+    """A doubt where a word that may deny or soften the problem at `start` was hardly read:
+    « par de dyspnée » denies it."""
     clause = line.span(start - len(clause_before(line.folded, start)), start)
     hardly = any(
-        word.confidence < _HARDLY and any(map(str.isalpha, word.text)) for word in clause.words
+        word.confidence < HARDLY and any(map(str.isalpha, word.text)) for word in clause.words
     )
     return (UNREAD_IN_FRONT,) if hardly else ()
 

@@ -29,6 +29,7 @@ from pipeline.extraction.drugs.mentions import (
     words_of,
 )
 from pipeline.extraction.evidence import (
+    HARDLY,
     RESTORED,
     TEXT_ENGINE,
     Kind,
@@ -77,8 +78,6 @@ _GOES_ON: Final = re.compile(
 _CLOSE: Final = 0.9
 """Similarity below which a strength in common does not confirm a corrected name: many medicines
 share one."""
-_HARDLY: Final = 0.6
-"""Confidence under which a word in front of a name may be part of it, or deny it."""
 _IDENTIFIER: Final = 11
 """Figures of a row that make it one of an identifier (RPPS), whatever its label was read as."""
 _SHORT: Final = 40
@@ -193,8 +192,10 @@ def _items(lines: Sequence[TextLine], terminology: Terminology, prescription: bo
             last.unread_below = _may_go_on(line, lines[last_row])
         last = None
     if below is not None:
+        row, owner = below
         for item in items:
-            item.common_unsure = item.common is not None and item is not below[1]
+            shared = item.common is not None and item.common[0] is row
+            item.common_unsure = shared and item is not owner
     return items
 
 
@@ -217,7 +218,7 @@ def _may_go_on(line: TextLine, above: TextLine) -> bool:
     close = line.level.y - above.level.bottom < max(line.level.height, above.level.height)
     if line.section != above.section or not close or _OTHER_MATTER.match(line.folded):
         return False
-    unread = min(word.confidence for word in line.span().words) < _HARDLY
+    unread = min(word.confidence for word in line.span().words) < HARDLY
     return unread or _MAY_CONTINUE.search(line.folded) is not None
 
 
@@ -1040,7 +1041,7 @@ def _unsure_in_front(item: _Item) -> bool:
     « Assergies : aspirine » none."""
     start, end = item.prefix
     return any(
-        word.confidence < _HARDLY and re.search(r"[^\W\d_]{2}", word.text)
+        word.confidence < HARDLY and re.search(r"[^\W\d_]{2}", word.text)
         for word in item.line.span(start, end).words
     )
 
@@ -1275,6 +1276,8 @@ def _dosage(item: _Item) -> Value[tuple[Dosage, ...]] | None:
         doubts.append(COUNT_LOST)
     if item.unread_below:
         doubts.append(ROW_BELOW)
+    if any(map(_figure_in_front, spans)):
+        doubts.append(ARROW)
     trust = 0.975 if any(d.dose is not None for d in steps) else 0.935
     return value(
         "dosage", steps, spans, "dosage.grammar",
@@ -1287,6 +1290,7 @@ HOW_LOST: Final = "Le dosage tient lieu de dose : la prise elle-même n'a peut-�
 WHEN_LOST: Final = "Rien n'est lu de quand ni combien de fois le prendre."
 COUNT_LOST: Final = "Le nombre devant l'unité de prise n'a pas été lu."
 ONE_FOR_ALL: Final = "Écrit une seule fois, en bas : pour ce médicament aussi ?"
+ARROW: Final = "Un chiffre devant la prise a été pris pour une flèche."
 SUPPLY_UNSURE: Final = "La durée écrite avec elle est à vérifier."
 ROW_BELOW: Final = "La ligne qui suit n'a pas été comprise : elle en dit peut-être plus."
 _UNCOUNTED: Final = re.compile(
@@ -1314,6 +1318,16 @@ def _only_strength(item: _Item, steps: Sequence[Dosage]) -> bool:
     weighed = [(part.value, part.unit) for part in strength.value.parts]
     timing = steps[0].timing
     return (dose.value, dose.unit) in weighed and (timing is None or not _times(timing))
+
+
+def _figure_in_front(span: Span) -> bool:
+    """Whether a figure was read on the row before `span` that is taken for an arrow: « - 7 1 cp »
+    may be what it looks like."""
+    return any(
+        _DIGIT.search(token.word.text) and span.line.text[token.start : token.end] == ">"
+        for token in span.line.tokens
+        if token.end <= span.start
+    )
 
 
 def _never_when(steps: Sequence[Dosage]) -> bool:

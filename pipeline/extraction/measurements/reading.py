@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, cast
 
 from pipeline.extraction.dates.reading import DateMention, find_dates
-from pipeline.extraction.evidence import TEXT_ENGINE, Span, TextLine, thresholds, value
+from pipeline.extraction.evidence import HARDLY, TEXT_ENGINE, Span, TextLine, thresholds, value
 from pipeline.extraction.measurements.mending import mended
 from pipeline.extraction.measurements.vocabulary import (
     Entry,
@@ -1134,8 +1134,6 @@ def _decisive(line: TextLine, found: Found) -> tuple[Span, tuple[str, ...]]:
     return whole, ()
 
 
-_HARDLY = 0.6
-"""Confidence under which a word behind a figure may be its unit, or go on with it."""
 _LABEL_HARDLY = 0.5
 """Confidence under which a label by hand may be another one: « PAS » for « Pds »."""
 _LABEL_UNSURE = "Intitulé lu avec peu de certitude."
@@ -1162,7 +1160,7 @@ def _ink_doubts(line: TextLine, label: Label | None, found: Found) -> tuple[str,
     goes_on = entry.reads == "gestation" and re.match(r"\+?\d", text) is not None
     counted = _UNITLESS.search(line.folded, found.start, found.end) is not None
     counted = counted and not isinstance(found.content, str)
-    if goes_on or (counted and behind.word.confidence < _HARDLY and any(map(str.isalpha, text))):
+    if goes_on or (counted and behind.word.confidence < HARDLY and any(map(str.isalpha, text))):
         doubts.append(_UNIT_UNREAD)
     elif counted and text in units() and text not in {**entry.units, **entry.other_units}:
         doubts.append(_UNIT_OTHER)

@@ -142,8 +142,10 @@ def _plausible(systolic: str, diastolic: str) -> bool:
 
 
 def _arrow(before: list[str], core: str, after: str) -> str | None:
-    """« - 7 1 cp » at the start of a row: an arrow before how to take it."""
-    follows = _NUMBER.fullmatch(after) or _FRACTION.fullmatch(after) or after in _BEGINS_DOSAGE
+    """« - 7 1 cp » at the start of a row: an arrow before how to take it; « - 2 1/2 cp » is two and
+    a half."""
+    half = _FRACTION.fullmatch(after) and core != "2"
+    follows = half or _NUMBER.fullmatch(after) or after in _BEGINS_DOSAGE
     pointed = before in (["-"], ["–"], ["—"]) and core in _ARROW_HEADS
     return ">" if pointed and follows else None
 

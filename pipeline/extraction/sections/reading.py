@@ -216,11 +216,16 @@ def listing(lines: Sequence[TextLine]) -> Iterator[tuple[TextLine, bool]]:
         last = line
 
 
+_DOSED = re.compile(
+    r"\d\s?(?:mg|g|µg|mcg|ml|ui|%|cp|comp|gel|sachet|goutte|bouffee|kg|cm|mmhg)|\d-\d-\d|\d\s?/\s?j"
+)
+
+
 def in_sections(lines: Sequence[TextLine], head: frozenset[int]) -> tuple[TextLine, ...]:
     """The rows with their sections; those numbered in `head` stand outside every passage.
 
-    Allergies said beside their title end before a row with figures, so that the medicines that
-    follow without a title, or with one misread, are not taken for more of them.
+    Allergies said beside their title end before a row with a dose or a measure, so that the
+    medicines that follow without a title, or with one misread, are not taken for more of them.
     """
     placed: list[TextLine] = []
     current, said = "", False
@@ -231,7 +236,7 @@ def in_sections(lines: Sequence[TextLine], head: frozenset[int]) -> tuple[TextLi
         title = find_title(line)
         if title is not None:
             current, said = title.section, bool(line.text[title.end :].strip(" :.-\t"))
-        elif current == "allergies" and said and any(map(str.isdigit, line.text)):
+        elif current == "allergies" and said and _DOSED.search(line.folded):
             current = ""
         placed.append(replace(line, section=current))
         inside = inline_titles(line)

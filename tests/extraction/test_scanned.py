@@ -409,3 +409,21 @@ def test_a_figure_taken_for_an_arrow_is_shown_to_a_person(row: str, state: State
     (line,) = _scanned(f"Ordonnance\n\nAERIUS 5 mg\n{row}\n", kind=ZoneKind.HANDWRITTEN).medications
     assert line.dosage is not None and line.dosage.value is not None
     assert line.dosage.state is state
+
+
+@pytest.mark.parametrize(
+    ("doctor", "patient", "states"),
+    [
+        ("Dr Alain FOURNEL", "Mme VINEC Zoé", (State.SURE, State.SURE)),
+        ("Dr Alain DE", "Mme VINEC Zoé", (State.DOUBTFUL, State.SURE)),
+        ("Dr Alain FOURNEL", "Mme Y VINEC Zoé", (State.SURE, State.DOUBTFUL)),
+    ],
+)
+def test_a_name_in_print_that_is_not_whole_is_doubted(
+    doctor: str, patient: str, states: tuple[State, State]
+) -> None:
+    head = f"{doctor}\nMédecine générale\n\n{patient}, née le 12/03/1986\n\n"
+    found = _scanned("Ordonnance\n\nLASILIX 40 mg\n", head=head)
+    assert found.prescriber.name is not None
+    (name,) = found.patient.names
+    assert (found.prescriber.name.state, name.state) == states

@@ -678,11 +678,12 @@ def _human(
     )
     others: tuple[HumanName, ...] = ()
     by_hand = any(span.line.kind is ZoneKind.HANDWRITTEN for span in spans)
-    last = NameWord(parsed.family.split()[-1] if parsed.family else "", 0, 0)
-    if last.is_particle and not last.text[:1].islower():
+    if _cut_short(parsed.family):
         doubts = (*doubts, CUT_SHORT)
+    # « Y VINEC »: a letter that is a particle between two names begins none
     loose = any(
-        len(word) == 1 and not NameWord(word, 0, 0).is_particle for word in parsed.family.split()
+        len(word) == 1 and not (place and NameWord(word, 0, 0).is_particle)
+        for place, word in enumerate(parsed.family.split())
     )
     if loose or (
         by_hand
@@ -742,6 +743,12 @@ def _readable(
 
 _ELIDED = re.compile(r"n[b-df-hj-np-tv-xz]")
 """« NGUESSAN »: what no name begins with unless an apostrophe stands behind the N."""
+
+
+def _cut_short(family: str) -> bool:
+    """Whether a family name stops on a particle, whose name is elsewhere: « Florence DE »."""
+    last = family.split()[-1:]
+    return any(NameWord(word, 0, 0).is_particle and not word[0].islower() for word in last)
 
 
 def _in_two(family: str) -> bool:
@@ -1413,6 +1420,8 @@ def read_prescriber(lines: Sequence[TextLine], patient: Patient) -> Prescriber:
             first = is_given_name(parsed.family) and not parsed.family.isupper()
             if by_hand or len(parsed.family) < _WHOLE or first:
                 doubts.append(HALF_READ)
+        if _cut_short(parsed.family):
+            doubts.append(CUT_SHORT)
         human = HumanName(family=parsed.family, given=parsed.given)
         name = value("name", human, best.span, best.rule, trust=best.trust, doubts=doubts)
         home = best.part.block
